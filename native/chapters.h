@@ -1,0 +1,19 @@
+// What each chapter of RFC 2744 adds to the addon's exports.
+#pragma once
+
+#include <napi.h>
+
+namespace gssocks {
+
+void DefineNames(Napi::Env env, Napi::Object exports);
+void DefineCredentials(Napi::Env env, Napi::Object exports);
+void DefineContexts(Napi::Env env, Napi::Object exports);
+void DefineMessages(Napi::Env env, Napi::Object exports);
+void DefineMechanisms(Napi::Env env, Napi::Object exports);
+
+template <Napi::Value (*Callback)(const Napi::CallbackInfo&)>
+void Export(Napi::Object exports, const char* name) {
+  exports.Set(name, Napi::Function::New<Callback>(exports.Env(), name));
+}
+
+}  // namespace gssocks

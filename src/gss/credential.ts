@@ -1,0 +1,141 @@
+import { callQueue } from "./call-queue.js";
+import { GSS_C_ACCEPT, GSS_C_BOTH, GSS_C_INITIATE } from "./flags.js";
+import { type FailureContext, toError } from "./gss-error.js";
+import { Name, takeDisplayName } from "./name.js";
+import { type CredentialHandle, native, type StoreElement } from "./native.js";
+import { GSS_MECH_KRB5 } from "./oids.js";
+
+export interface AcceptorOptions {
+  /** As `FILE:/etc/gssocks/krb5.keytab`; the library's default keytab (KRB5_KTNAME) otherwise. */
+  keytab?: string | undefined;
+  /** Replay cache, as `dfl:` or `file2:PATH`; the library's default otherwise. */
+  rcache?: string | undefined;
+  /** Accept for this name only; any key of the keytab otherwise. */
+  name?: Name | undefined;
+  /** OIDs of the mechanisms to accept; krb5 alone unless said. */
+  mechanisms?: readonly string[] | undefined;
+}
+
+export interface InitiatorOptions {
+  /** As `FILE:/tmp/krb5cc_1000`; the library's default ccache (KRB5CCNAME) otherwise. */
+  ccache?: string | undefined;
+  /** A keytab to get tickets with, as they are needed. */
+  clientKeytab?: string | undefined;
+  /** The user, as `alice` or `alice@EXAMPLE.TEST`; needed with a password. */
+  principal?: string | undefined;
+  /** Asks the KDC for a ticket, which is kept in memory. Copied, and the copy is wiped. */
+  password?: string | Uint8Array | undefined;
+  /** OIDs; krb5 alone unless said. */
+  mechanisms?: readonly string[] | undefined;
+}
+
+export interface CredentialInfo {
+  name: string | undefined;
+  /** Seconds; GSS_C_INDEFINITE for no end. */
+  lifetime: number;
+  usage: "initiate" | "accept" | "both";
+  /** OIDs. */
+  mechanisms: string[];
+}
+
+const USAGES = new Map<number, CredentialInfo["usage"]>([
+  [GSS_C_BOTH, "both"],
+  [GSS_C_INITIATE, "initiate"],
+  [GSS_C_ACCEPT, "accept"],
+]);
+
+/** What an initiator or an acceptor proves its identity with: a ticket, the keys of a keytab. */
+export class Credential {
+  /** @internal for src/gss */
+  readonly handle: CredentialHandle;
+  /** @internal where it came from, for the text of errors */
+  readonly origin: FailureContext;
+
+  /** @internal takes the handle over */
+  constructor(handle: CredentialHandle, origin: FailureContext = {}) {
+    this.handle = handle;
+    this.origin = origin;
+  }
+
+  /**
+   * gss_acquire_cred_from with GSS_C_ACCEPT. Nothing process-wide is set. A keytab that is replaced later is seen by
+   * the contexts that are accepted then: there is no need to acquire again.
+   */
+  static async acceptor(options: AcceptorOptions = {}): Promise<Credential> {
+    const origin: FailureContext = {
+      role: "acceptor",
+      keytab: options.keytab,
+      target: options.name?.toString(),
+    };
+    const store = storeOf({ keytab: options.keytab, rcache: options.rcache });
+    const name = options.name?.handle ?? null;
+    const mechanisms = options.mechanisms ?? [GSS_MECH_KRB5];
+    try {
+      const acquired = await callQueue.run("local", () =>
+        native.acquireCredFrom(name, 0, mechanisms, GSS_C_ACCEPT, store),
+      );
+      return new Credential(acquired.credential, origin);
+    } catch (error) {
+      throw toError(error, origin);
+    }
+  }
+
+  /** gss_acquire_cred_from, or gss_acquire_cred_with_password, with GSS_C_INITIATE. */
+  static async initiator(options: InitiatorOptions = {}): Promise<Credential> {
+    const { ccache, clientKeytab, principal, password } = options;
+    const origin: FailureContext = { role: "initiator", ccache, clientKeytab, principal };
+    const mechanisms = options.mechanisms ?? [GSS_MECH_KRB5];
+    const name = principal === undefined ? null : Name.import(principal, "user");
+    try {
+      const acquired = await callQueue.run("network", async () => {
+        if (password === undefined || name === null) {
+          const store = storeOf({ ccache, client_keytab: clientKeytab });
+          return native.acquireCredFrom(name?.handle ?? null, 0, mechanisms, GSS_C_INITIATE, store);
+        }
+        const octets = typeof password === "string" ? Buffer.from(password) : password;
+        return native.acquireCredWithPassword(name.handle, octets, 0, mechanisms, GSS_C_INITIATE);
+      });
+      return new Credential(acquired.credential, origin);
+    } catch (error) {
+      throw toError(error, origin);
+    } finally {
+      name?.close();
+    }
+  }
+
+  /** gss_inquire_cred. */
+  async inquire(): Promise<CredentialInfo> {
+    try {
+      const { name, lifetime, usage, mechanisms } = await callQueue.run("network", () =>
+        native.inquireCred(this.handle),
+      );
+      return {
+        name: takeDisplayName(name) || undefined,
+        lifetime,
+        usage: USAGES.get(usage) ?? "both",
+        mechanisms,
+      };
+    } catch (error) {
+      throw toError(error, this.origin);
+    }
+  }
+
+  /** gss_set_neg_mechs: the mechanisms, by OID, that SPNEGO may negotiate with this credential. */
+  setNegotiable(mechanisms: readonly string[]): void {
+    try {
+      native.setNegMechs(this.handle, mechanisms);
+    } catch (error) {
+      throw toError(error, this.origin);
+    }
+  }
+
+  /** Idempotent; contexts that are being established with it go on. */
+  close(): void {
+    this.handle.close();
+  }
+}
+
+function storeOf(elements: Record<string, string | undefined>): StoreElement[] | null {
+  const store = Object.entries(elements).filter((row): row is StoreElement => row[1] !== undefined);
+  return store.length === 0 ? null : store;
+}

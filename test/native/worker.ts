@@ -1,0 +1,19 @@
+/** A worker that establishes contexts with itself: once, or (workerData "forever") until it is terminated. */
+import { parentPort, workerData } from "node:worker_threads";
+import { type NameHandle, native } from "../../src/gss/native.js";
+import { GSS_C_NT_HOSTBASED_SERVICE, GSS_MECH_KRB5 } from "../../src/gss/oids.js";
+
+async function establish(target: NameHandle): Promise<string> {
+  const initiator = native.newContext();
+  const acceptor = native.newContext();
+  const init = (token: Uint8Array | null) =>
+    native.initSecContext(initiator, null, target, GSS_MECH_KRB5, 0x3e, 0, null, token);
+  const accepted = await native.acceptSecContext(acceptor, null, null, (await init(null)).token as Buffer);
+  await init(accepted.token as Buffer);
+  const { token } = native.wrap(initiator, true, 0, Buffer.from("from a worker"));
+  return native.unwrap(acceptor, token).message.toString();
+}
+
+const target = native.importName(Buffer.from("rcmd@localhost"), GSS_C_NT_HOSTBASED_SERVICE);
+parentPort?.postMessage({ message: await establish(target), target });
+while (workerData === "forever") await establish(target);
