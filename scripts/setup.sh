@@ -1,0 +1,131 @@
+#!/bin/bash
+# Makes a clean checkout ready: Debian packages, npm packages, the addon, the compiled TypeScript.
+# Runs before `npm start` and, with --test, before `npm test`. Does only what is missing; when nothing is, it takes
+# the second or so that TypeScript needs. Needs root, or sudo, for Debian packages only.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+# What each package is for. Base: to build and to run with a realm of one's own.
+base=(
+  g++ make cmake    # the addon
+  pkg-config        # finds the GSS-API library for it
+  libkrb5-dev       # the GSS-API library
+  krb5-kdc          # the realm: krb5kdc, kdb5_util
+  krb5-admin-server # the realm: kadmin.local
+  krb5-user         # kinit, klist, kvno
+  curl              # the program that is shown going through the proxy
+)
+tests=(
+  python3-gssapi         # an independent GSS initiator and acceptor
+  openssh-client         # ssh through `gssocks connect` ...
+  openssh-server         # ... to an sshd the test starts
+  netcat-openbsd         # SOCKS 4 and 5 without GSS
+  clang-format           # npm run lint
+  debian-archive-keyring # to check the signatures of a newer curl
+)
+
+say() { echo "setup: $*"; }
+fail() {
+  echo "setup: $*" >&2
+  exit 1
+}
+
+# Runs a command whose output is of interest only if it fails.
+quietly() {
+  local log
+  log=$(mktemp)
+  if ! "$@" >"$log" 2>&1 </dev/null; then
+    cat "$log" >&2
+    rm -f "$log"
+    fail "this failed: $*"
+  fi
+  rm -f "$log"
+}
+
+missing_packages() {
+  local installed package
+  installed=$(dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' 2>/dev/null | sed -n 's/^\([^ :]*\).* installed$/\1/p')
+  for package in "$@"; do grep -Fqx "$package" <<<"$installed" || echo "$package"; done
+}
+
+install_packages() {
+  local root=()
+  say "installing Debian packages: $*"
+  if [[ $(id -u) != 0 ]]; then
+    command -v sudo >/dev/null || fail "this needs root, and there is no sudo; as root: apt-get install --no-install-recommends $*"
+    root=(sudo)
+    sudo true || fail "sudo refused; as root: apt-get install --no-install-recommends $*"
+  fi
+  # The daemons among them are for tests to start: policy-rc.d (101: not allowed) keeps the packages from starting
+  # them now, and `systemctl disable` from starting at boot. Without a system manager neither does anything.
+  local policy=/usr/sbin/policy-rc.d package daemons=()
+  if [[ ! -e $policy ]]; then
+    printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee $policy >/dev/null
+    "${root[@]}" chmod 755 $policy
+    # shellcheck disable=SC2064
+    trap "${root[*]} rm -f $policy" EXIT
+  fi
+  for package in "$@"; do
+    case $package in
+      krb5-kdc | krb5-admin-server) daemons+=("$package.service") ;;
+      openssh-server) daemons+=(ssh.service ssh.socket) ;;
+    esac
+  done
+  quietly "${root[@]}" apt-get update
+  quietly "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+  if [[ ${#daemons[@]} -gt 0 ]] && command -v systemctl >/dev/null; then
+    "${root[@]}" systemctl disable "${daemons[@]}" >/dev/null 2>&1 || true
+  fi
+}
+
+# True if FILE is missing or older than one of the others (files, or directories for all in them).
+older_than() {
+  local file=$1
+  shift
+  [[ ! -e $file || -n $(find "$@" -type f -newer "$file" -print -quit) ]]
+}
+
+node -e '
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1);
+' || fail "Node $(node --version) is too old: 20.19 or later is needed"
+
+wanted=("${base[@]}")
+if [[ ${1:-} == --test ]]; then wanted+=("${tests[@]}"); fi
+if command -v dpkg-query >/dev/null; then
+  mapfile -t missing < <(missing_packages "${wanted[@]}")
+  if [[ ${#missing[@]} -gt 0 ]]; then install_packages "${missing[@]}"; fi
+else
+  say "not a Debian: it is for you to provide what these packages hold: ${wanted[*]}"
+fi
+
+# Install scripts stay off: one package would download a binary, and the addon is built below.
+if older_than node_modules/.package-lock.json package-lock.json; then
+  say "installing npm packages"
+  quietly npm ci --ignore-scripts --include=dev --no-audit --no-fund
+  touch node_modules/.package-lock.json
+fi
+
+if older_than build/Release/gssocks.node native CMakeLists.txt package-lock.json; then
+  say "building the addon"
+  # From the beginning where the build directory was configured in another place (a moved or copied checkout).
+  if [[ -e build/CMakeCache.txt ]] && ! grep -Fqx "CMAKE_HOME_DIRECTORY:INTERNAL=$PWD" build/CMakeCache.txt; then
+    node scripts/clean.mjs build
+  fi
+  quietly node_modules/.bin/cmake-js compile
+  touch build/Release/gssocks.node
+fi
+
+# The npm package `kerberos` is a peer in tests. Its own install script wants to download; its sources are enough.
+if [[ ${1:-} == --test ]] && older_than node_modules/kerberos/build/Release/kerberos.node node_modules/kerberos/package.json; then
+  say "building the npm package kerberos"
+  mkdir -p node_modules/kerberos/build/Release
+  quietly g++ -std=c++17 -O1 -fPIC -shared -fvisibility=hidden \
+    -DKERBEROS_USE_RTLD=1 -DNODE_GYP_MODULE_NAME=kerberos -DBUILDING_NODE_EXTENSION \
+    -Inode_modules/node-addon-api -Inode_modules/node-api-headers/include \
+    node_modules/kerberos/src/kerberos.cc node_modules/kerberos/src/unix/*.cc -ldl \
+    -o node_modules/kerberos/build/Release/kerberos.node
+fi
+
+node scripts/clean.mjs dist
+node_modules/.bin/tsc
