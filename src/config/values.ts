@@ -1,0 +1,66 @@
+/** Text of one configuration value -> what it means. Each function throws a UsageError that says what was expected. */
+import { UsageError } from "../errors.js";
+import { parseMechanism as mechanismOid } from "../gss/oids.js";
+import { parseIp } from "../policy/ip-network.js";
+
+export interface ListenAddress {
+  /** An IP address; `::` listens on IPv6 and IPv4. */
+  readonly host: string;
+  /** 0: the system picks. */
+  readonly port: number;
+}
+
+/** setTimeout's longest delay. */
+const LONGEST_DURATION = 0x7fffffff;
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** @param text `127.0.0.1:1080`, `[::1]:1080`, `*:1080` */
+export function parseListenAddress(text: string): ListenAddress {
+  const expected = "an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML)";
+  const [, bracketed, plain, digits] = /^(?:\[([^[\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 0xffff) throw wrong(expected, text);
+  if (plain === "*") return { host: "::", port };
+  const address = parseIp(bracketed ?? plain ?? "");
+  if (address === null || (address.kind() === "ipv4") !== (plain !== undefined)) throw wrong(expected, text);
+  return { host: address.toString(), port };
+}
+
+/**
+ * @param least milliseconds, inclusive
+ * @returns milliseconds
+ */
+export function parseDuration(text: string, least: number): number {
+  const [, count, unit = ""] = /^(\d{1,10})(ms|s|m|h|d)$/.exec(text) ?? [];
+  const duration = Number(count) * (UNITS[unit] ?? Number.NaN);
+  if (duration >= least && duration <= LONGEST_DURATION) return duration;
+  if (Number.isNaN(duration)) throw wrong(DURATION, text);
+  throw wrong(`a duration from ${least}ms to 24d`, text);
+}
+
+export const DURATION = 'a number with its unit, as "500ms", "30s", "5m" or "8h"';
+
+/** @returns a keytab name for the library, always with its type */
+export function parseKeytab(text: string): string {
+  const path = text.replace(/^FILE:/, "");
+  if (!/^\/[^\0]+$/.test(path)) throw wrong("an absolute path or FILE: and an absolute path", text);
+  return `FILE:${path}`;
+}
+
+/** @returns the acceptor's name as it was written: the GSS-API library reads both forms */
+export function parseTargetName(text: string): string {
+  if (/^[A-Za-z0-9_-]+(?:@[A-Za-z0-9._-]+|\/[A-Za-z0-9._-]+@[^@/\s]+)$/.test(text)) return text;
+  throw wrong("service@host or service/host@REALM, as rcmd@proxy.example.test", text);
+}
+
+/** @returns the mechanism's OID in dots */
+export function parseMechanism(text: string): string {
+  const oid = text.length <= 128 ? mechanismOid(text) : undefined;
+  if (oid === undefined) throw wrong("krb5, spnego, iakerb, ntlmssp or an OID in dots", text);
+  return oid;
+}
+
+function wrong(expected: string, found: string): UsageError {
+  return new UsageError("BAD_VALUE", `expected ${expected}, found ${JSON.stringify(found)}`);
+}

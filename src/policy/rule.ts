@@ -1,0 +1,36 @@
+import type { DestinationPattern } from "./destination-pattern.js";
+import { anyDestination, type Effect, type Facts, type Match, type Matcher, toMatcher } from "./matchers.js";
+
+/** The parsed body of `allow` or `deny`. */
+export interface RuleBody {
+  /** undefined: every destination but the protected ones. */
+  readonly to?: readonly DestinationPattern[] | undefined;
+}
+
+/** One rule: an effect and the predicates that must all match. */
+export class Rule {
+  readonly effect: Effect;
+  /** As in the configuration, on one line, long lists cut short. */
+  readonly text: string;
+  readonly #matchers: readonly Matcher[];
+
+  constructor(effect: Effect, body: RuleBody) {
+    this.effect = effect;
+    this.#matchers = [body.to === undefined ? anyDestination : toMatcher(body.to, effect)];
+    const keys = this.#matchers.map(({ text }) => text).filter((text) => text !== "");
+    this.text = keys.length === 0 ? `${effect}: {}` : `${effect}: { ${keys.join(", ")} }`;
+  }
+
+  /** "no" if one predicate says so, else "unknown" if one does, else "yes" by all of them. */
+  match(facts: Facts): Match {
+    const by: string[] = [];
+    let unknown: Match | null = null;
+    for (const matcher of this.#matchers) {
+      const match = matcher.match(facts);
+      if (match.is === "no") return match;
+      if (match.is === "yes") by.push(match.by);
+      else unknown = match;
+    }
+    return unknown ?? { is: "yes", by: by.join(", ") };
+  }
+}

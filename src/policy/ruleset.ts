@@ -1,0 +1,100 @@
+/**
+ * The rules in order: the first that matches decides, and what none matches is denied.
+ *
+ * A request by name is judged twice. Before DNS, addresses are unknown, and only what no address could change is
+ * denied: no query leaves for it. Then each resolved address is judged, and that judgement is the one that counts.
+ */
+import { type Decision, undecided } from "./decision.js";
+import { parseName } from "./destination-name.js";
+import { embeddedIpv4, parseIp } from "./ip-network.js";
+import type { Destination, PolicyRequest } from "./matchers.js";
+import { type IsOwnListener, protectionOf } from "./protected-destinations.js";
+import type { Rule } from "./rule.js";
+
+export type NameRequest = Omit<PolicyRequest, "name" | "address"> & { readonly name: string };
+export type AddressRequest = PolicyRequest & { readonly address: string };
+
+export interface Permitted {
+  /** The addresses that may be dialled, in the order given, each with the decision for the audit. */
+  readonly allowed: readonly { readonly address: string; readonly decision: Decision }[];
+  /** The first denial; null unless `allowed` is empty. */
+  readonly denial: Decision | null;
+}
+
+export class Ruleset {
+  readonly #rules: readonly Rule[];
+  readonly #isOwnListener: IsOwnListener;
+
+  /** @param isOwnListener asked on each judgement, so that it may know listeners that were opened later */
+  constructor(rules: readonly Rule[], isOwnListener: IsOwnListener) {
+    this.#rules = rules;
+    this.#isOwnListener = isOwnListener;
+  }
+
+  /** Before DNS. @returns `deny` when no address the name could have would be allowed, else `resolve` */
+  evaluateName(request: NameRequest): Decision {
+    const name = parseName(request.name);
+    if (name === null) return notAName(request.name);
+    const destination = { name, ip: null, embedded: null, port: request.port, protection: null };
+    const facts = { ...request, address: null, destination };
+    let unknown = false;
+    for (const [index, rule] of this.#rules.entries()) {
+      const match = rule.match(facts);
+      if (match.is === "no") continue;
+      if (rule.effect === "allow") return undecided("resolve", `the addresses of ${name} decide`);
+      if (match.is === "yes") return decided(rule, index, match.by);
+      unknown = true;
+    }
+    return undecided("deny", unknown ? `no rule allows ${name}, whatever its address` : "no rule matches");
+  }
+
+  /** On an address, by which the client asked or to which its name was resolved. @returns `allow` or `deny` */
+  evaluate(request: AddressRequest): Decision {
+    const destination = this.#parse(request);
+    if ("effect" in destination) return destination;
+    const facts = { ...request, destination };
+    for (const [index, rule] of this.#rules.entries()) {
+      const match = rule.match(facts);
+      if (match.is === "yes") return decided(rule, index, match.by);
+    }
+    const kind = destination.protection?.kind;
+    return undecided(
+      "deny",
+      kind === undefined ? "no rule matches" : `protected destination: ${kind}; a rule's \`to\` must name it`,
+    );
+  }
+
+  /** Judges every address of a name. */
+  permitted(request: Omit<PolicyRequest, "address">, addresses: readonly string[]): Permitted {
+    const judged = addresses.map((address) => ({
+      address,
+      decision: this.evaluate({ ...request, address }),
+    }));
+    const allowed = judged.filter(({ decision }) => decision.effect === "allow");
+    if (allowed.length > 0) return { allowed, denial: null };
+    return { allowed, denial: judged[0]?.decision ?? undecided("deny", "the name has no address") };
+  }
+
+  #parse({ name, address, port }: AddressRequest): Destination | Decision {
+    const ip = parseIp(address.replace(/%.*$/s, ""));
+    if (ip === null) return undecided("deny", `not an IP address: ${JSON.stringify(address)}`);
+    const parsedName = name === null ? null : parseName(name);
+    if (name !== null && parsedName === null) return notAName(name);
+    const protection = protectionOf(ip, port, this.#isOwnListener);
+    return { name: parsedName, ip, embedded: embeddedIpv4(ip), port, protection };
+  }
+}
+
+function decided(rule: Rule, index: number, by: string): Decision {
+  const verb = rule.effect === "allow" ? "allows" : "denies";
+  return {
+    effect: rule.effect,
+    rule: index + 1,
+    ruleText: rule.text,
+    reason: `rule ${index + 1} ${verb} ${by}`,
+  };
+}
+
+function notAName(name: string): Decision {
+  return undecided("deny", `not a host name: ${JSON.stringify(name.slice(0, 255))}`);
+}

@@ -1,0 +1,239 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import { loadConfig, MAX_FILE_SIZE, parseConfig } from "../../../src/config/load.js";
+import { ConfigError } from "../../../src/errors.js";
+import { Ruleset } from "../../../src/policy/ruleset.js";
+
+let directory = "";
+before(() => {
+  directory = mkdtempSync(join(tmpdir(), "gssocks-config-"));
+});
+after(() => rmSync(directory, { recursive: true }));
+
+function problems(run: () => unknown): string[] {
+  try {
+    run();
+  } catch (error) {
+    assert.ok(error instanceof ConfigError, String(error));
+    return error.problems.map(({ line, path, message }) => `${line ?? ""}|${path}|${message}`);
+  }
+  assert.fail("the configuration was accepted");
+}
+
+const LISTENER = 'listeners: [{ address: "127.0.0.1:1080" }]\n';
+
+test("the smallest configuration gets the defaults, and denies everything", () => {
+  const { rules, ...config } = parseConfig(LISTENER, "f");
+  assert.deepEqual(config, {
+    listeners: [
+      { host: "127.0.0.1", port: 1080, protectionLevels: ["confidentiality", "integrity"], nec: false },
+    ],
+    gssapi: { keytab: null, targetNames: null, mechanisms: ["1.2.840.113554.1.2.2", "1.3.6.1.5.5.2"] },
+    limits: { sessions: 10_000, sessionsPerSource: 1000 },
+    timeouts: { handshake: 30_000, connect: 30_000, idle: 3_600_000, total: null, drain: 30_000 },
+    log: { level: "info" },
+  });
+  assert.deepEqual(rules, []);
+});
+
+test("every key is read and parsed", () => {
+  const file = join(directory, "full.yaml");
+  writeFileSync(
+    file,
+    `\uFEFFlisteners:
+  - address: "*:0"
+  - address: "[::1]:1081"
+    gssapi: { protectionLevels: [none], nec: false }
+gssapi:
+  keytab: /etc/gssocks/krb5.keytab
+  protectionLevels: [integrity]
+  nec: true
+  targetNames: [rcmd@proxy.example.test, socks/proxy.example.test@EXAMPLE.TEST]
+  mechanisms: [spnego, iakerb, ntlmssp, 1.2.840.113554.1.2.2]
+rules:
+  - deny: { to: ["*.bank.test", "10.9.0.0/16"] }
+  - allow: {}
+limits: { sessions: 2, sessionsPerSource: 1 }
+timeouts: { handshake: 500ms, connect: 5s, idle: never, total: 8h, drain: 0s }
+log: { level: debug }
+`,
+  );
+  const { rules, ...config } = loadConfig(file);
+  assert.deepEqual(config, {
+    listeners: [
+      { host: "::", port: 0, protectionLevels: ["integrity"], nec: true },
+      { host: "::1", port: 1081, protectionLevels: ["none"], nec: false },
+    ],
+    gssapi: {
+      keytab: "FILE:/etc/gssocks/krb5.keytab",
+      targetNames: ["rcmd@proxy.example.test", "socks/proxy.example.test@EXAMPLE.TEST"],
+      mechanisms: ["1.3.6.1.5.5.2", "1.3.6.1.5.2.5", "1.3.6.1.4.1.311.2.2.10", "1.2.840.113554.1.2.2"],
+    },
+    limits: { sessions: 2, sessionsPerSource: 1 },
+    timeouts: { handshake: 500, connect: 5000, idle: null, total: 28_800_000, drain: 0 },
+    log: { level: "debug" },
+  });
+  assert.deepEqual(
+    rules.map(({ text }) => text),
+    ["deny: { to: [*.bank.test, 10.9.0.0/16] }", "allow: {}"],
+  );
+  const ruleset = new Ruleset(rules, () => false);
+  assert.equal(ruleset.evaluate({ name: null, address: "10.9.0.1", port: 80 }).rule, 1);
+  assert.equal(ruleset.evaluate({ name: null, address: "10.8.0.1", port: 80 }).rule, 2);
+});
+
+test("all problems are told at once, with line and key path", () => {
+  const source = `listeners:
+  - address: 127.0.0.1:1080
+    gssapi: { nec: 1 }
+  - addres: 127.0.0.1:1081
+gssapi:
+  keytab:
+  protectionLevels: [integrity, selective]
+rules:
+  - deny:
+      to:
+        - 10.0.0.0/8
+        - 10.9.0.0/8
+  - allow:
+  - {}
+  - { allow: {}, deny: {} }
+limits: { sessions: 0, sessionsPerSource: 1.5 }
+timeouts:
+  idle: 30
+log: { level: loud }
+relay: {}
+`;
+  const mapping = "expected a mapping, found nothing";
+  const one = "expected either allow or deny, as `allow: {}`";
+  const levels = "expected one of confidentiality, integrity, none";
+  assert.deepEqual(
+    problems(() => parseConfig(source, "f")),
+    [
+      "3|listeners[0].gssapi.nec|expected true or false, found the number 1",
+      "4|listeners[1].address|missing; expected an IP address and a port, as 127.0.0.1:1080",
+      "4|listeners[1].addres|unknown key; expected one of address, gssapi",
+      "6|gssapi.keytab|expected an absolute path, found nothing",
+      `7|gssapi.protectionLevels[1]|${levels}, found "selective" (which only clients offer: a server answers it with one of its own levels)`,
+      '12|rules[0].deny.to[1]|expected a network without host bits: 10.0.0.0/8, found "10.9.0.0/8"',
+      `13|rules[1].allow|${mapping}`,
+      `14|rules[2]|${one}`,
+      `15|rules[3]|${one}`,
+      "16|limits.sessions|expected at least 1, found the number 0",
+      "16|limits.sessionsPerSource|expected a whole number, found the number 1.5",
+      '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
+      '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
+      "20|relay|unknown key; expected one of listeners, gssapi, rules, limits, timeouts, log",
+    ],
+  );
+});
+
+test("problems come in the file's order, not the schema's", () => {
+  const found = problems(() => parseConfig("log: { level: loud }\nrules: 1\nlisteners: 2", "f"));
+  assert.deepEqual(
+    found.map((problem) => problem.split("|", 2).join("|")),
+    ["1|log.level", "2|rules", "3|listeners"],
+  );
+});
+
+test("lists: empty, and twice the same", () => {
+  const table: [source: string, problem: RegExp][] = [
+    ["listeners: []", /1\|listeners\|the list is empty; name at least one address/],
+    [
+      `${LISTENER}rules: [{ allow: { to: [] } }]`,
+      /2\|rules\[0\]\.allow\.to\|the list is empty; leave `to` out/,
+    ],
+    [`${LISTENER}rules: [{ allow: { to: db.test } }]`, /to\|expected a list, found "db\.test"/],
+    [`${LISTENER}gssapi: { protectionLevels: [] }`, /protectionLevels\|the list is empty/],
+    [`${LISTENER}gssapi: { targetNames: [] }`, /targetNames\|the list is empty; leave targetNames out/],
+    [
+      `${LISTENER}gssapi: { protectionLevels: [none, none] }`,
+      /protectionLevels\[1\]\|"none" is listed twice/,
+    ],
+    [
+      `${LISTENER}gssapi: { mechanisms: [krb5, 1.2.840.113554.1.2.2] }`,
+      /mechanisms\[1\]\|.* is listed twice/,
+    ],
+    [
+      'listeners: [{ address: "*:1" }, { address: "[::]:1" }]',
+      /listeners\[1\]\.address\|an earlier listener/,
+    ],
+    ["{}", /1\|listeners\|missing; expected a list/],
+  ];
+  for (const [source, expected] of table) {
+    const found = problems(() => parseConfig(source, "f"));
+    assert.equal(found.length, 1, found.join("\n"));
+    assert.match(found[0] as string, expected, source);
+  }
+  const twoPicked = 'listeners: [{ address: "127.0.0.1:0" }, { address: "127.0.0.1:0" }]';
+  assert.equal(parseConfig(twoPicked, "f").listeners.length, 2);
+});
+
+test("what is wrong as YAML is told with its line, and in the words of the file", () => {
+  const table: [source: string, problem: RegExp][] = [
+    ["", /\|\|expected a mapping, found nothing/],
+    ["- a", /1\|\|expected a mapping, found a list/],
+    [`${LISTENER}log: {}\nlog: {}`, /3\|\|Map keys must be unique/],
+    [`${LISTENER}log: [`, /2\|\|/],
+    [`${LISTENER}log: !custom {}`, /2\|\|Unresolved tag/],
+    [`${LISTENER}---\n{}`, /\|\|.*multiple documents/],
+    [`${LISTENER}rules: [{ allow: { to: [*.a.test] } }]`, /2\|\|\*\.a\.test is an alias in YAML.*quotes/],
+    ["listeners:\n  - address: *:1080", /2\|\|.*quotes/],
+    [
+      `${LISTENER}rules: [{ allow: { to: [[::1]:80] } }]`,
+      /2\|\|a key must be text; put an \[address\]:port in quotes/,
+    ],
+    [`a: &a [0]\nb: [${"*a,".repeat(101)}]`, /more than 100 aliases/],
+    [
+      `a: &a [${"0,".repeat(10)}]\nb: &b [${"*a,".repeat(10)}]\nc: &c [${"*b,".repeat(10)}]\nd: [*c]`,
+      /Excessive alias count/,
+    ],
+  ];
+  for (const [source, expected] of table) {
+    const found = problems(() => parseConfig(source, "f"));
+    assert.equal(found.length, 1, `${source}\n${found.join("\n")}`);
+    assert.match(found[0] as string, expected, source);
+  }
+});
+
+test("an alias to an anchor works, and problems behind it carry a line", () => {
+  const source = `listeners:\n  - &first { address: "127.0.0.1:0" }\n  - *first\nrules:\n  - allow: &bad { to: ["*"] }\n  - deny: *bad\n`;
+  const found = problems(() => parseConfig(source, "f"));
+  assert.deepEqual(
+    found.map((problem) => problem.split("|", 2).join("|")),
+    ["5|rules[0].allow.to[0]", "5|rules[1].deny.to[0]"],
+  );
+});
+
+test("a file that cannot be used is named", () => {
+  const write = (name: string, content: Uint8Array | string) => {
+    writeFileSync(join(directory, name), content);
+    return join(directory, name);
+  };
+  const missing = join(directory, "missing.yaml");
+  const table: [path: string, problem: RegExp][] = [
+    [missing, /cannot be read: ENOENT/],
+    [directory, /cannot be read: EISDIR/],
+    ["/dev/zero", /larger than 1048576 octets/],
+    [
+      write("big.yaml", LISTENER + "#".repeat(MAX_FILE_SIZE - LISTENER.length + 1)),
+      /larger than 1048576 octets/,
+    ],
+    [write("latin1.yaml", Buffer.from("# \xe9", "latin1")), /not UTF-8 text/],
+  ];
+  for (const [path, expected] of table) {
+    const found = problems(() => loadConfig(path));
+    assert.equal(found.length, 1);
+    assert.match(found[0] as string, expected, path);
+  }
+  assert.throws(() => loadConfig(missing), {
+    name: "ConfigError",
+    code: "CONFIG_INVALID",
+    message: new RegExp(`^${missing}: `),
+  });
+  const largest = write("largest.yaml", LISTENER + "#".repeat(MAX_FILE_SIZE - LISTENER.length));
+  assert.equal(loadConfig(largest).listeners.length, 1);
+});
