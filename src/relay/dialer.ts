@@ -1,0 +1,175 @@
+/**
+ * Resolves names and dials addresses, racing them as RFC 8305 ("happy eyeballs") says: the next address is tried when
+ * the one before has failed or after 250 ms, and the first to answer wins. Node's own autoSelectFamily gives an address
+ * up after that delay, which loses hosts that are merely slow; so the race is run here.
+ */
+import { lookup } from "node:dns/promises";
+import { connect, type Socket } from "node:net";
+import { NetworkError } from "../errors.js";
+import { REP } from "../protocol/constants.js";
+import { SOCKET_OPTIONS } from "./socket-options.js";
+
+/** RFC 8305 §5: Connection Attempt Delay. */
+const ATTEMPT_DELAY = 250;
+
+/** A name with more addresses than this has the rest ignored. */
+const MAX_ADDRESSES = 16;
+
+/**
+ * A name's addresses in the order to try them: as the resolver prefers (RFC 6724), families taking turns (RFC 8305 §4).
+ * @throws NetworkError (NAME_NOT_FOUND, NAME_LOOKUP_FAILED; REP 0x04)
+ */
+export async function resolve(name: string): Promise<string[]> {
+  try {
+    const found = await lookup(name, { all: true, order: "verbatim" });
+    return interleave(found).slice(0, MAX_ADDRESSES);
+  } catch (error) {
+    const { code = "" } = error as NodeJS.ErrnoException;
+    const missing = code === "ENOTFOUND" || code === "ENODATA";
+    const what = missing ? "does not exist" : `could not be looked up (${code})`;
+    throw new NetworkError(missing ? "NAME_NOT_FOUND" : "NAME_LOOKUP_FAILED", `the name ${name} ${what}`, {
+      rep: REP.HOST_UNREACHABLE,
+      cause: error,
+    });
+  }
+}
+
+function interleave(found: { address: string; family: number }[]): string[] {
+  const first = found[0]?.family;
+  const same = found.filter(({ family }) => family === first);
+  const other = found.filter(({ family }) => family !== first);
+  return Array.from({ length: Math.max(same.length, other.length) }, (_, index) => [
+    same[index],
+    other[index],
+  ])
+    .flat()
+    .flatMap((entry) => (entry === undefined ? [] : [entry.address]));
+}
+
+export interface DialOptions {
+  /** Milliseconds for all attempts together. */
+  timeout: number;
+  signal?: AbortSignal;
+}
+
+export interface Dialed {
+  /** The one of the addresses that answered, as it was given. */
+  address: string;
+  /** Paused, with half-close allowed and Nagle off. */
+  socket: Socket;
+}
+
+/**
+ * Connects to the first of `addresses` that answers.
+ * @throws NetworkError whose REP tells the cause (the first failure's; RFC 1928 §6)
+ */
+export function dial(addresses: readonly string[], port: number, options: DialOptions): Promise<Dialed> {
+  return new Promise((done, fail) => new Race(addresses, port, options, done, fail));
+}
+
+class Race {
+  readonly #waiting: string[];
+  readonly #running = new Set<Socket>();
+  readonly #port: number;
+  readonly #deadline: NodeJS.Timeout;
+  readonly #signal: AbortSignal | undefined;
+  readonly #done: (dialed: Dialed) => void;
+  readonly #fail: (error: NetworkError) => void;
+  #next: NodeJS.Timeout | undefined;
+  #firstFailure: NetworkError | null = null;
+
+  constructor(
+    addresses: readonly string[],
+    port: number,
+    { timeout, signal }: DialOptions,
+    done: (dialed: Dialed) => void,
+    fail: (error: NetworkError) => void,
+  ) {
+    this.#waiting = [...addresses];
+    this.#port = port;
+    this.#done = done;
+    this.#fail = fail;
+    this.#signal = signal;
+    this.#deadline = setTimeout(() => this.#lose(timedOut(addresses, port, timeout)), timeout);
+    signal?.addEventListener("abort", this.#aborted, { once: true });
+    if (signal?.aborted) this.#aborted();
+    else this.#attempt();
+  }
+
+  #attempt(): void {
+    clearTimeout(this.#next);
+    const address = this.#waiting.shift();
+    if (address === undefined) return;
+    const socket = connect({ ...SOCKET_OPTIONS, host: address, port: this.#port });
+    this.#running.add(socket);
+    const failed = (error: NodeJS.ErrnoException) => {
+      this.#running.delete(socket);
+      this.#firstFailure ??= dialError(address, this.#port, error);
+      if (this.#waiting.length > 0) this.#attempt();
+      else if (this.#running.size === 0) this.#lose(this.#firstFailure);
+    };
+    socket.once("error", failed);
+    socket.once("connect", () => {
+      socket.removeListener("error", failed);
+      this.#running.delete(socket);
+      this.#stop();
+      this.#done({ address, socket: socket.pause() });
+    });
+    if (this.#waiting.length > 0) this.#next = setTimeout(() => this.#attempt(), ATTEMPT_DELAY);
+  }
+
+  readonly #aborted = (): void =>
+    this.#lose(new NetworkError("DIAL_ABORTED", "given up before the destination answered"));
+
+  #lose(error: NetworkError): void {
+    this.#stop();
+    this.#fail(error);
+  }
+
+  #stop(): void {
+    clearTimeout(this.#deadline);
+    clearTimeout(this.#next);
+    this.#signal?.removeEventListener("abort", this.#aborted);
+    for (const socket of this.#running)
+      socket
+        .removeAllListeners("error")
+        .on("error", () => {})
+        .destroy();
+    this.#running.clear();
+  }
+}
+
+function timedOut(addresses: readonly string[], port: number, timeout: number): NetworkError {
+  return new NetworkError(
+    "DIAL_TIMEOUT",
+    `no answer from ${addresses.join(", ")} port ${port} within ${timeout / 1000} s`,
+    { rep: REP.TTL_EXPIRED },
+  );
+}
+
+/** errno to REP. TTL expired stands for a time-out, as in Dante: the RFC has no other code for it. */
+const REP_OF_ERRNO: Readonly<Record<string, number>> = {
+  ENETUNREACH: REP.NETWORK_UNREACHABLE,
+  ENETDOWN: REP.NETWORK_UNREACHABLE,
+  EHOSTUNREACH: REP.HOST_UNREACHABLE,
+  EHOSTDOWN: REP.HOST_UNREACHABLE,
+  ECONNREFUSED: REP.CONNECTION_REFUSED,
+  ETIMEDOUT: REP.TTL_EXPIRED,
+  // No address of this family here: the network can't be reached from this host.
+  EADDRNOTAVAIL: REP.NETWORK_UNREACHABLE,
+  EAFNOSUPPORT: REP.NETWORK_UNREACHABLE,
+};
+
+const WORDS: Readonly<Record<number, string>> = {
+  [REP.NETWORK_UNREACHABLE]: "network unreachable",
+  [REP.HOST_UNREACHABLE]: "host unreachable",
+  [REP.CONNECTION_REFUSED]: "connection refused",
+  [REP.TTL_EXPIRED]: "no answer",
+};
+
+function dialError(address: string, port: number, error: NodeJS.ErrnoException): NetworkError {
+  const code = error.code ?? "unknown error";
+  const rep = REP_OF_ERRNO[code] ?? REP.GENERAL_FAILURE;
+  const words = WORDS[rep] === undefined ? code : `${WORDS[rep]} (${code})`;
+  return new NetworkError("DESTINATION_REFUSED", `${address} port ${port}: ${words}`, { rep, cause: error });
+}
