@@ -1,0 +1,126 @@
+/** METHOD 0x01 on the server: contexts accepted with our keytab (RFC 1961 §3.6, §4). */
+import { PolicyError } from "../errors.js";
+import { Credential } from "../gss/credential.js";
+import { GSS_C_ANON_FLAG, GSS_C_CONF_FLAG, GSS_C_INTEG_FLAG } from "../gss/flags.js";
+import { Name } from "../gss/name.js";
+import { GSS_MECH_KRB5, GSS_MECH_SPNEGO, mechanismName } from "../gss/oids.js";
+import { SecurityContext } from "../gss/security-context.js";
+import { METHOD } from "../protocol/constants.js";
+import type { AgreedLevel } from "../protocol/protection-level.js";
+import type { AuthExchange, AuthMethod, AuthStep } from "./auth-method.js";
+
+export interface GssapiMethodOptions {
+  /** As `FILE:/etc/gssocks/krb5.keytab`; the library's default where absent. */
+  keytab?: string | undefined;
+  /** OIDs of the mechanisms a client may use; SPNEGO negotiates among the others. */
+  mechanisms: readonly string[];
+  /** Names of ours a client may ask for, as `rcmd@host` or `rcmd/host@REALM`; any key of the keytab where absent. */
+  targetNames?: readonly string[] | undefined;
+}
+
+export class GssapiMethod implements AuthMethod<GssapiExchange> {
+  readonly method = METHOD.GSSAPI;
+  readonly #credential: Credential;
+  readonly #mechanisms: readonly string[];
+  readonly #targetNames: readonly string[] | null;
+
+  /**
+   * Acquires the credential. The library reads the keytab anew for each context, so rotated keys need no restart.
+   * @throws GssError where the keytab is missing, unreadable or holds no key
+   */
+  static async create(options: GssapiMethodOptions): Promise<GssapiMethod> {
+    const targetNames = options.targetNames && (await Promise.all(options.targetNames.map(canonical)));
+    const credential = await Credential.acceptor({ keytab: options.keytab, mechanisms: options.mechanisms });
+    if (options.mechanisms.includes(GSS_MECH_SPNEGO)) {
+      credential.setNegotiable(options.mechanisms.filter((oid) => oid !== GSS_MECH_SPNEGO));
+    }
+    return new GssapiMethod(credential, options.mechanisms, targetNames ?? null);
+  }
+
+  private constructor(
+    credential: Credential,
+    mechanisms: readonly string[],
+    targetNames: readonly string[] | null,
+  ) {
+    this.#credential = credential;
+    this.#mechanisms = mechanisms;
+    this.#targetNames = targetNames;
+  }
+
+  begin(): GssapiExchange {
+    return new GssapiExchange(this.#credential, this.#mechanisms, this.#targetNames);
+  }
+
+  close(): void {
+    this.#credential.close();
+  }
+}
+
+export class GssapiExchange implements AuthExchange {
+  readonly context: SecurityContext;
+  readonly #mechanisms: readonly string[];
+  readonly #targetNames: readonly string[] | null;
+
+  constructor(credential: Credential, mechanisms: readonly string[], targetNames: readonly string[] | null) {
+    this.context = SecurityContext.acceptor({ credential });
+    this.#mechanisms = mechanisms;
+    this.#targetNames = targetNames;
+  }
+
+  async step(token: Buffer): Promise<AuthStep> {
+    const { complete, token: output } = await this.context.accept(token);
+    if (!complete) return { complete, token: output };
+    const { initiator, acceptor, mechanism, flags } = this.context.inquire();
+    if (!this.#mechanisms.includes(mechanism)) {
+      throw new PolicyError(
+        "MECHANISM_NOT_ALLOWED",
+        `the mechanism ${mechanismName(mechanism)} is not allowed (gssapi.mechanisms)`,
+      );
+    }
+    if ((flags & GSS_C_ANON_FLAG) !== 0) throw new PolicyError("ANONYMOUS", "the client is anonymous");
+    if (this.#targetNames !== null && !this.#targetNames.some((allowed) => isTarget(acceptor, allowed))) {
+      throw new PolicyError(
+        "TARGET_NOT_ALLOWED",
+        `the client asked for ${acceptor}, which is not in gssapi.targetNames`,
+      );
+    }
+    const identity = {
+      method: "gssapi",
+      principal: initiator,
+      mechanism: mechanismName(mechanism),
+      acceptor,
+    } as const;
+    return { complete, token: output, identity };
+  }
+
+  /** Those of `allowed` that the context's services make possible (RFC 1961 §4.1). */
+  levels(allowed: readonly AgreedLevel[]): AgreedLevel[] {
+    const needed = {
+      none: 0,
+      integrity: GSS_C_INTEG_FLAG,
+      confidentiality: GSS_C_INTEG_FLAG | GSS_C_CONF_FLAG,
+    };
+    return allowed.filter((level) => (this.context.flags & needed[level]) === needed[level]);
+  }
+
+  close(): void {
+    this.context.close();
+  }
+}
+
+/** A target name as the mechanism will display it; `@` alone at the end where the realm is not known here. */
+async function canonical(text: string): Promise<string> {
+  const name = Name.import(text, text.includes("/") ? "krb5-principal" : "hostbased");
+  try {
+    const mechanismsName = await name.canonicalize(GSS_MECH_KRB5);
+    const displayed = mechanismsName.toString();
+    mechanismsName.close();
+    return displayed;
+  } finally {
+    name.close();
+  }
+}
+
+function isTarget(acceptor: string, allowed: string): boolean {
+  return allowed.endsWith("@") ? acceptor.startsWith(allowed) : acceptor === allowed;
+}

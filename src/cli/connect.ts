@@ -1,0 +1,121 @@
+import { fstatSync } from "node:fs";
+import { Socket } from "node:net";
+import type { Writable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { ProxyStream } from "../client/proxy-stream.js";
+import { connect, type HostPort } from "../client/socks-client.js";
+import { GssocksError, NetworkError } from "../errors.js";
+import { encodeEndpoint, parseHost } from "../protocol/address.js";
+import type { ProtectionLevel } from "../protocol/protection-level.js";
+
+type Levels = [ProtectionLevel, ...ProtectionLevel[]];
+
+interface ConnectFlags {
+  proxy: HostPort;
+  level: Levels;
+  service: string;
+  nec: boolean;
+  timeout: number;
+}
+
+const LEVELS: readonly string[] = ["confidentiality", "integrity", "none"];
+
+/** `gssocks connect`: standard input and output through a proxy, as ssh's ProxyCommand wants it. */
+export function connectCommand(): Command {
+  return new Command("connect")
+    .description("join standard input and output to HOST PORT through a proxy, with your Kerberos ticket")
+    .argument("<host>", "the destination; a name is resolved by the proxy", parseDestination)
+    .argument("<port>", "its port", parsePort)
+    .addOption(new Option("-p, --proxy <host:port>", "the proxy").argParser(parseProxy).makeOptionMandatory())
+    .addOption(
+      new Option("-l, --level <level>", `accepted protection, best first, with commas: ${LEVELS.join(", ")}`)
+        .argParser(parseLevels)
+        .default(["confidentiality"], "confidentiality"),
+    )
+    .option("-s, --service <name>", "the service of the proxy's principal", parseService, "rcmd")
+    .option("--nec", "send the protection level bare, for servers in NEC mode", false)
+    .option("-t, --timeout <seconds>", "give up when it takes longer to connect", parseSeconds, 60)
+    .action(async (host: string, port: number, flags: ConnectFlags) => run({ host, port }, flags));
+}
+
+async function run(destination: HostPort, flags: ConnectFlags): Promise<void> {
+  const { proxy, level: levels, service, nec, timeout } = flags;
+  const stream = await connect({ proxy, destination, levels, service, nec, timeout: timeout * 1000 });
+  // A person at a terminal won't end standard input after the destination has ended.
+  if (process.stdin.isTTY) stream.once("end", () => process.stdin.destroy());
+  await join(stream);
+}
+
+/** Standard input to the stream and the stream to standard output, each ending on its own. */
+async function join(stream: ProxyStream): Promise<void> {
+  const ended = await Promise.allSettled([
+    pipeline(process.stdin, stream).catch(ignoreDestroyedInput),
+    pipeline(stream, standardOutput()).catch(outputFailed),
+  ]);
+  const errors = ended.flatMap((each) => (each.status === "rejected" ? [each.reason as Error] : []));
+  // Either failure breaks the other pipeline too; ours is the one that tells why.
+  const [error] = [...errors.filter((each) => each instanceof GssocksError), ...errors];
+  if (error !== undefined) throw error;
+}
+
+/** Standard output that never blocks: Node writes to pipes synchronously, which would stop the other direction too. */
+function standardOutput(): Writable {
+  const kind = fstatSync(1);
+  return kind.isFIFO() || kind.isSocket()
+    ? new Socket({ fd: 1, readable: false, writable: true })
+    : process.stdout;
+}
+
+function ignoreDestroyedInput(error: NodeJS.ErrnoException): void {
+  if (error.code !== "ERR_STREAM_PREMATURE_CLOSE" || !process.stdin.destroyed) throw error;
+}
+
+function outputFailed(error: NodeJS.ErrnoException): never {
+  if (error.code === "EPIPE") throw new NetworkError("OUTPUT_CLOSED", "standard output was closed");
+  if (error.syscall !== "write" || error instanceof GssocksError) throw error;
+  throw new NetworkError("OUTPUT_FAILED", `standard output can't be written: ${error.message}`, {
+    cause: error,
+  });
+}
+
+function parseDestination(text: string): string {
+  try {
+    encodeEndpoint({ host: parseHost(text), port: 0 });
+  } catch {
+    throw new InvalidArgumentError("expected a host name or an IP address.");
+  }
+  return text;
+}
+
+function parseService(text: string): string {
+  if (!/^[A-Za-z0-9_-]+$/.test(text)) throw new InvalidArgumentError("expected a name, as rcmd or socks.");
+  return text;
+}
+
+function parsePort(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65535) throw new InvalidArgumentError("expected a port from 1 to 65535.");
+  return port;
+}
+
+function parseProxy(text: string): HostPort {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
+  if (match === null) throw new InvalidArgumentError("expected HOST:PORT, as proxy.example.test:1080.");
+  return { host: (match[1] ?? match[2]) as string, port: parsePort(match[3] as string) };
+}
+
+function parseLevels(text: string): Levels {
+  const levels = text.split(",");
+  const wrong = levels.find((level) => !LEVELS.includes(level));
+  if (wrong !== undefined)
+    throw new InvalidArgumentError(`expected ${LEVELS.join(", ")}, not ${JSON.stringify(wrong)}.`);
+  return levels as Levels;
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (!(seconds > 0 && seconds <= 86400))
+    throw new InvalidArgumentError("expected seconds, above 0 and up to 86400.");
+  return seconds;
+}

@@ -1,0 +1,71 @@
+import { Command } from "commander";
+import { loadConfig } from "../config/load.js";
+import type { Config } from "../config/schema.js";
+import {
+  createLogger,
+  type Logger,
+  type LogLevel,
+  logDestination,
+  logObserver,
+} from "../observability/logger.js";
+import { Server, type ServerOptions } from "../server/server.js";
+
+/** `gssocks serve`: the server in the foreground, until SIGTERM, SIGINT or SIGHUP. */
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description("run the proxy in the foreground; logs JSON lines to standard output")
+    .requiredOption("-c, --config <file>", "the configuration")
+    .action(async ({ config }: { config: string }) => serve(config));
+}
+
+async function serve(file: string): Promise<void> {
+  const config = loadConfig(file);
+  const destination = logDestination();
+  const logger = createLogger(config.log.level as LogLevel, destination);
+  try {
+    process.on("uncaughtException", (error) => die(logger, destination, error));
+    const server = new Server(serverOptions(config), logObserver(logger));
+    const stopped = untilSignalled();
+    await server.start();
+    await stopped;
+    void untilSignalled().then(() => server.abort());
+    await server.stop(config.timeouts.drain);
+  } catch (error) {
+    logger.fatal({ code: (error as { code?: string }).code, reason: (error as Error).message }, "failed");
+    throw error;
+  } finally {
+    destination.flushSync();
+  }
+  // A GSS call that waits for a KDC would hold the process, and nobody waits for its result any more.
+  process.exit(0);
+}
+
+/** A bug of ours: the state is not to be trusted any further, but the log is. */
+function die(logger: Logger, destination: { flushSync(): void }, error: Error): never {
+  logger.fatal({ code: "INTERNAL", reason: error.stack }, "failed");
+  destination.flushSync();
+  process.exit(1);
+}
+
+function untilSignalled(): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, () => resolve());
+  });
+}
+
+function serverOptions(config: Config): ServerOptions {
+  const { handshake, connect, idle, total } = config.timeouts;
+  const { keytab, targetNames, mechanisms } = config.gssapi;
+  return {
+    listeners: config.listeners,
+    gssapi: { mechanisms, keytab: keytab ?? undefined, targetNames: targetNames ?? undefined },
+    rules: config.rules,
+    limits: config.limits,
+    timeouts: {
+      handshake,
+      connect,
+      idle: idle ?? Number.POSITIVE_INFINITY,
+      total: total ?? Number.POSITIVE_INFINITY,
+    },
+  };
+}

@@ -1,0 +1,11 @@
+/** What a program may import. */
+
+export type { ProxySession, ProxyStream } from "./client/proxy-stream.js";
+export { type ConnectOptions, connect, type HostPort } from "./client/socks-client.js";
+export * from "./errors.js";
+export { Credential } from "./gss/credential.js";
+export { Name } from "./gss/name.js";
+export { SecurityContext } from "./gss/security-context.js";
+export type { AuditRecord, Observer, ServerEvent } from "./observability/events.js";
+export type { AgreedLevel, ProtectionLevel } from "./protocol/protection-level.js";
+export { type ListenerOptions, Server, type ServerOptions } from "./server/server.js";

@@ -1,0 +1,57 @@
+/** What the server tells an observer. Types only: features emit, whoever wires the program decides what becomes of it. */
+
+/** One record at the end of every session: who went where, and why it ended as it did. */
+export interface AuditRecord {
+  session: string;
+  /** The client's `address:port`. */
+  client: string;
+  /** Our `address:port` it came to. */
+  listener: string;
+  principal: string | null;
+  mechanism: string | null;
+  level: string | null;
+  command: string | null;
+  /** What the client asked for, `host:port`. */
+  destination: string | null;
+  /** The address that was dialed, `address:port`. */
+  address: string | null;
+  /** The rule that decided, counted from 1; null where none matched or none was asked. */
+  rule: number | null;
+  outcome: "completed" | "denied" | "failed";
+  /** Stable code of the error; null where it completed. */
+  code: string | null;
+  reason: string;
+  /** Plain octets, client to destination. */
+  bytesUp: number;
+  /** Plain octets, destination to client. */
+  bytesDown: number;
+  /** Octets of frames received from and sent to the client; 0 at level none. */
+  sealedUp: number;
+  sealedDown: number;
+  /** Seconds. */
+  duration: number;
+}
+
+/** A session, as far as it is known. */
+export interface SessionSubject {
+  session: string;
+  client: string;
+  principal: string | null;
+}
+
+export type ServerEvent =
+  | { type: "listening"; address: string; port: number }
+  | { type: "connection-refused"; client: string; code: string; reason: string }
+  | { type: "session-opened"; subject: SessionSubject; listener: string }
+  | { type: "method-selected"; subject: SessionSubject; offered: readonly number[]; selected: number }
+  | { type: "authenticated"; subject: SessionSubject; mechanism: string; acceptor: string }
+  | { type: "level-agreed"; subject: SessionSubject; offered: string; level: string }
+  | { type: "request"; subject: SessionSubject; command: string; destination: string }
+  | { type: "connected"; subject: SessionSubject; address: string; bound: string }
+  /** The session can't go on; `step` names the part of the protocol it was in. */
+  | { type: "session-failed"; subject: SessionSubject; step: string; code: string; reason: string }
+  | { type: "session-closed"; record: AuditRecord }
+  | { type: "draining"; sessions: number }
+  | { type: "stopped" };
+
+export type Observer = (event: ServerEvent) => void;

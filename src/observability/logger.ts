@@ -1,0 +1,76 @@
+/** Events to JSON lines by pino: one line an event, with a session id where there is one. */
+import { type DestinationStream, type Logger, pino } from "pino";
+import { auditTrail } from "./audit.js";
+import type { Observer, ServerEvent } from "./events.js";
+
+export type { Logger } from "pino";
+
+export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
+
+/** @param destination where the lines go; they must be flushed by whoever made it */
+export function createLogger(level: LogLevel, destination: DestinationStream): Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    destination,
+  );
+}
+
+export function logObserver(logger: Logger): Observer {
+  const trail = auditTrail(logger);
+  return (event) => {
+    if (event.type === "session-closed") trail(event.record);
+    else log(logger, event);
+  };
+}
+
+function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed" }>): void {
+  switch (event.type) {
+    case "listening":
+      return logger.info({ address: event.address, port: event.port }, "listening");
+    case "connection-refused":
+      return logger.warn(
+        { client: event.client, code: event.code, reason: event.reason },
+        "connection refused",
+      );
+    case "session-opened":
+      return logger.debug({ ...event.subject, listener: event.listener }, "session opened");
+    case "method-selected":
+      return logger.debug(
+        { ...event.subject, offered: event.offered, selected: event.selected },
+        "method selected",
+      );
+    case "authenticated":
+      return logger.info(
+        { ...event.subject, mechanism: event.mechanism, acceptor: event.acceptor },
+        "authenticated",
+      );
+    case "level-agreed":
+      return logger.debug({ ...event.subject, offered: event.offered, level: event.level }, "level agreed");
+    case "request":
+      return logger.debug(
+        { ...event.subject, command: event.command, destination: event.destination },
+        "request",
+      );
+    case "connected":
+      return logger.info({ ...event.subject, address: event.address, bound: event.bound }, "connected");
+    case "session-failed":
+      return logger.warn(
+        { ...event.subject, step: event.step, code: event.code, reason: event.reason },
+        "session failed",
+      );
+    case "draining":
+      return logger.info({ sessions: event.sessions }, "draining");
+    case "stopped":
+      return logger.info("stopped");
+  }
+}
+
+/** Standard output, buffered; `flushSync` before the process ends. */
+export function logDestination(): DestinationStream & { flushSync(): void } {
+  return pino.destination({ fd: 1, sync: false });
+}

@@ -1,0 +1,70 @@
+import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net";
+import { NetworkError } from "../errors.js";
+import { formatEndpoint, parseHost } from "../protocol/address.js";
+import { SOCKET_OPTIONS } from "../relay/socket-options.js";
+
+export interface ListenerAddress {
+  /** An IP address; `::` listens on every address of both families. */
+  host: string;
+  /** 0 for one that the system picks. */
+  port: number;
+}
+
+/** One bound address. */
+export class Listener {
+  /** The address and port it really has. */
+  readonly bound: { readonly address: string; readonly port: number };
+  readonly #server: NetServer;
+
+  /** @throws NetworkError (CANNOT_LISTEN) */
+  static async open(address: ListenerAddress, onConnection: (socket: Socket) => void): Promise<Listener> {
+    const server = createServer(SOCKET_OPTIONS, onConnection);
+    // Where the host has no IPv6, every address is every IPv4 address.
+    const hosts = address.host === "::" ? ["::", "0.0.0.0"] : [address.host];
+    for (const [index, host] of hosts.entries()) {
+      const error = await listen(server, host, address.port);
+      if (error === null) return new Listener(server);
+      if (error.code !== "EAFNOSUPPORT" || index === hosts.length - 1) throw cannotListen(address, error);
+    }
+    throw cannotListen(address, new Error("no address"));
+  }
+
+  private constructor(server: NetServer) {
+    this.#server = server;
+    this.bound = server.address() as AddressInfo;
+    // Descriptors have run out, or the like: the connection at hand is lost, the listener goes on.
+    server.on("error", () => {});
+  }
+
+  /** `address:port`, as bound. */
+  toString(): string {
+    return formatEndpoint({ host: parseHost(this.bound.address), port: this.bound.port });
+  }
+
+  /** Takes no further connections; those it gave out stay open. */
+  close(): void {
+    this.#server.close();
+  }
+}
+
+function listen(server: NetServer, host: string, port: number): Promise<NodeJS.ErrnoException | null> {
+  return new Promise((resolve) => {
+    const failed = (error: NodeJS.ErrnoException) => resolve(error);
+    server.once("error", failed);
+    server.listen({ host, port }, () => {
+      server.off("error", failed);
+      resolve(null);
+    });
+  });
+}
+
+function cannotListen({ host, port }: ListenerAddress, error: NodeJS.ErrnoException): NetworkError {
+  const remedy: Readonly<Record<string, string>> = {
+    EADDRINUSE: "another program listens there",
+    EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE",
+    EADDRNOTAVAIL: "this host has no such address",
+  };
+  const why = remedy[error.code ?? ""];
+  const message = `can't listen on ${host} port ${port}: ${error.code ?? error.message}${why === undefined ? "" : ` (${why})`}`;
+  return new NetworkError("CANNOT_LISTEN", message, { cause: error });
+}

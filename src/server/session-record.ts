@@ -1,0 +1,38 @@
+import { type GssocksError, PolicyError } from "../errors.js";
+import type { AuditRecord, SessionSubject } from "../observability/events.js";
+
+/** What becomes known of a session on its way, and the audit record that comes of it. */
+export class SessionRecord {
+  readonly subject: SessionSubject;
+  readonly known: Pick<AuditRecord, "mechanism" | "level" | "command" | "destination" | "address" | "rule"> =
+    { mechanism: null, level: null, command: null, destination: null, address: null, rule: null };
+  readonly #listener: string;
+  readonly #began = performance.now();
+
+  constructor(session: string, client: string, listener: string) {
+    this.subject = { session, client, principal: null };
+    this.#listener = listener;
+  }
+
+  /** @param error why the session ended; null where both sides ended in good order */
+  close(
+    error: GssocksError | null,
+    octets: Pick<AuditRecord, "bytesUp" | "bytesDown" | "sealedUp" | "sealedDown">,
+  ): AuditRecord {
+    return {
+      ...this.subject,
+      listener: this.#listener,
+      ...this.known,
+      outcome: outcome(error),
+      code: error?.code ?? null,
+      reason: error?.message ?? "both sides ended",
+      ...octets,
+      duration: Math.round(performance.now() - this.#began) / 1000,
+    };
+  }
+}
+
+function outcome(error: GssocksError | null): AuditRecord["outcome"] {
+  if (error === null) return "completed";
+  return error instanceof PolicyError ? "denied" : "failed";
+}

@@ -1,0 +1,2 @@
+/** Everything that seals is tested with each (RFC 3962, RFC 8009). */
+export const ENCTYPES = ["aes256-cts-hmac-sha1-96", "aes256-cts-hmac-sha384-192"] as const;

@@ -1,0 +1,51 @@
+/** Destinations for the tests, on 127.0.0.1 and ports the system picked. */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+
+export class Origin {
+  readonly #server: Server;
+  /** Sockets it has, in the order they came. */
+  readonly sockets: Socket[] = [];
+
+  private constructor(server: Server) {
+    this.#server = server;
+  }
+
+  /** @param serve gets each socket; both directions end on their own (allowHalfOpen) */
+  static async start(serve: (socket: Socket) => void, host = "127.0.0.1"): Promise<Origin> {
+    const server = createServer({ allowHalfOpen: true });
+    const origin = new Origin(server);
+    server.on("connection", (socket) => {
+      origin.sockets.push(socket);
+      socket.on("error", () => {});
+      serve(socket);
+    });
+    server.listen(0, host);
+    await once(server, "listening");
+    return origin;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  async stop(): Promise<void> {
+    for (const socket of this.sockets) socket.destroy();
+    if (!this.#server.listening) return;
+    this.#server.close();
+    await once(this.#server, "close");
+  }
+}
+
+/** Sends back what comes, and ends when the other side has. */
+export function echo(socket: Socket): void {
+  socket.pipe(socket);
+}
+
+/** Reads to the end, then answers with the SHA-256 of it in hex, and ends. */
+export function hashSink(socket: Socket): void {
+  const hash = createHash("sha256");
+  socket.on("data", (octets) => hash.update(octets));
+  socket.on("end", () => socket.end(hash.digest("hex")));
+}

@@ -1,0 +1,122 @@
+/** `gssocks serve` as a process of its own, on a port the system picked, with a realm's keytab. */
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import { type Exit, type Running, start } from "./processes.js";
+import type { Realm } from "./realm.js";
+
+/** The command line's entry point. */
+export const CLI = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
+
+/** What the configuration file holds; what is left out is: one loopback listener, the realm's keytab, loopback allowed. */
+export interface ProxyConfig {
+  listeners?: readonly Record<string, unknown>[];
+  gssapi?: Record<string, unknown>;
+  rules?: readonly Record<string, unknown>[];
+  [key: string]: unknown;
+}
+
+export type LogLine = Record<string, unknown> & { msg: string };
+
+export class ProxyServer {
+  readonly #process: Running;
+  readonly #dir: string;
+  /** Ports of the listeners, in the configuration's order. */
+  readonly ports: readonly number[];
+
+  private constructor(process: Running, dir: string, ports: readonly number[]) {
+    this.#process = process;
+    this.#dir = dir;
+    this.ports = ports;
+  }
+
+  /** Fulfilled when every listener accepts. */
+  static async start(realm: Realm, config: ProxyConfig = {}): Promise<ProxyServer> {
+    const { gssapi, ...rest } = config;
+    const whole = {
+      listeners: [{ address: "127.0.0.1:0" }],
+      gssapi: { keytab: `FILE:${realm.keytab}`, ...gssapi },
+      rules: [{ allow: { to: ["127.0.0.0/8", "::1", "localhost"] } }],
+      log: { level: "debug" },
+      ...rest,
+    };
+    const dir = await mkdtemp(path.join(tmpdir(), "proxy-"));
+    const file = path.join(dir, "config.yaml");
+    await writeFile(file, stringify(whole));
+    const child = await start(process.execPath, ["--enable-source-maps", CLI, "serve", "--config", file], {
+      env: realm.env,
+    });
+    const ports = await listening(child, whole.listeners.length);
+    return new ProxyServer(child, dir, ports);
+  }
+
+  /** The first listener's port. */
+  get port(): number {
+    return this.ports[0] as number;
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  /** As `localhost:1080`, for command lines. */
+  get address(): string {
+    return `localhost:${this.port}`;
+  }
+
+  /** Every log line so far, parsed. */
+  log(): LogLine[] {
+    return this.#process
+      .stdout()
+      .split("\n")
+      .filter((line) => line.startsWith("{"))
+      .map((line) => JSON.parse(line) as LogLine);
+  }
+
+  /** The first audit record for which `which` holds, when it has been written. */
+  async audit(which: (record: LogLine) => boolean = () => true): Promise<LogLine> {
+    return this.waitForLog((line) => line.msg === "audit" && which(line));
+  }
+
+  /** The first log line for which `which` holds, when it has been written. */
+  async waitForLog(which: (line: LogLine) => boolean): Promise<LogLine> {
+    return this.#process.waitForLine({
+      exec: (text) => {
+        const line = text.startsWith("{") ? (JSON.parse(text) as LogLine) : null;
+        return line !== null && which(line) ? line : null;
+      },
+    });
+  }
+
+  /** All output, to be shown when a test has failed. */
+  logs(): string {
+    return `--- gssocks serve\n${this.#process.stdout()}${this.#process.stderr()}`;
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    process.kill(this.pid, signal);
+  }
+
+  get exited(): Promise<Exit> {
+    return this.#process.exited;
+  }
+
+  async stop(): Promise<Exit> {
+    const exit = await this.#process.stop();
+    await rm(this.#dir, { recursive: true, force: true });
+    return exit;
+  }
+}
+
+async function listening(child: Running, count: number): Promise<number[]> {
+  const ports: number[] = [];
+  while (ports.length < count) {
+    // Ports differ, so each listener's line is the first one that names none of those seen.
+    const another = ports.map((port) => `(?!${port}\\b)`).join("");
+    const [, port] = await child.waitForLine(new RegExp(`"port":${another}(\\d+),"msg":"listening"`));
+    ports.push(Number(port));
+  }
+  return ports;
+}
