@@ -1,4 +1,4 @@
-import { fstatSync } from "node:fs";
+import { closeSync, fstatSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
@@ -62,9 +62,10 @@ async function join(stream: ProxyStream): Promise<void> {
 /** Standard output that never blocks: Node writes to pipes synchronously, which would stop the other direction too. */
 function standardOutput(): Writable {
   const kind = fstatSync(1);
-  return kind.isFIFO() || kind.isSocket()
-    ? new Socket({ fd: 1, readable: false, writable: true })
-    : process.stdout;
+  if (!kind.isFIFO() && !kind.isSocket()) return process.stdout;
+  const output = new Socket({ fd: 1, readable: false, writable: true });
+  // libuv leaves descriptors 0 to 2 open, and the reader would not see the end while standard input goes on.
+  return output.once("close", () => closeSync(1));
 }
 
 function ignoreDestroyedInput(error: NodeJS.ErrnoException): void {

@@ -3,6 +3,7 @@ import { loadConfig } from "../config/load.js";
 import type { Config } from "../config/schema.js";
 import {
   createLogger,
+  type LogDestination,
   type Logger,
   type LogLevel,
   logDestination,
@@ -20,7 +21,7 @@ export function serveCommand(): Command {
 
 async function serve(file: string): Promise<void> {
   const config = loadConfig(file);
-  const destination = logDestination();
+  const destination = logDestination(logFailed);
   const logger = createLogger(config.log.level as LogLevel, destination);
   try {
     process.on("uncaughtException", (error) => die(logger, destination, error));
@@ -34,16 +35,21 @@ async function serve(file: string): Promise<void> {
     logger.fatal({ code: (error as { code?: string }).code, reason: (error as Error).message }, "failed");
     throw error;
   } finally {
-    destination.flushSync();
+    await destination.finish();
   }
   // A GSS call that waits for a KDC would hold the process, and nobody waits for its result any more.
   process.exit(0);
 }
 
 /** A bug of ours: the state is not to be trusted any further, but the log is. */
-function die(logger: Logger, destination: { flushSync(): void }, error: Error): never {
+function die(logger: Logger, destination: LogDestination, error: Error): void {
   logger.fatal({ code: "INTERNAL", reason: error.stack }, "failed");
-  destination.flushSync();
+  void destination.finish().then(() => process.exit(1));
+}
+
+/** Nobody may pass without a trace: without a log there is no service. */
+function logFailed(error: Error): never {
+  process.stderr.write(`gssocks: the log can't be written: ${error.message}\n`);
   process.exit(1);
 }
 

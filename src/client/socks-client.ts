@@ -13,7 +13,7 @@ import { encodeGssapiMessage } from "../protocol/gssapi-message.js";
 import { levelToOctet, type ProtectionLevel } from "../protocol/protection-level.js";
 import { type Batch, writeBatch } from "../relay/batch.js";
 import { dial, resolve } from "../relay/dialer.js";
-import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
+import { CLEAR, ContextProtection, checkOrder, type MessageProtection } from "../relay/message-protection.js";
 import { type ProxySession, ProxyStream } from "./proxy-stream.js";
 
 export interface HostPort {
@@ -183,7 +183,7 @@ class Handshake {
         return;
       }
       case "open-level":
-        return this.#feed({ type: "level-opened", octets: this.#context.unwrap(effect.token).message });
+        return this.#openLevel(effect.token);
       case "protect":
         return this.#protect(effect.level, effect.rest);
       case "relay":
@@ -203,6 +203,12 @@ class Handshake {
     } catch (error) {
       this.#failed(error as GssocksError);
     }
+  }
+
+  #openLevel(token: Buffer): void {
+    const { message, supplementary } = this.#context.unwrap(token);
+    checkOrder(supplementary);
+    this.#feed({ type: "level-opened", octets: message });
   }
 
   #protect(level: ProtectionLevel, rest: Buffer): void {

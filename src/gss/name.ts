@@ -50,7 +50,8 @@ export class Name {
 
   /** gss_display_name. */
   toString(): string {
-    return this.#display().text.toString();
+    // gss-ntlmssp counts the NUL behind its names.
+    return this.#display().text.toString().replace(/\0$/, "");
   }
 
   /** The OID of the name's type; undefined where the library has none. */

@@ -70,7 +70,28 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
   }
 }
 
-/** Standard output, buffered; `flushSync` before the process ends. */
-export function logDestination(): DestinationStream & { flushSync(): void } {
-  return pino.destination({ fd: 1, sync: false });
+export interface LogDestination extends DestinationStream {
+  /** Writes what is left. Nothing may be logged afterwards. */
+  finish(): Promise<void>;
+}
+
+/**
+ * Standard output, buffered.
+ * @param failed told once a line can't be written: the trail has a gap from then on
+ */
+export function logDestination(failed: (error: Error) => void): LogDestination {
+  const stream = pino.destination({ fd: 1, sync: false });
+  // pino's own listener goes on in silence when nobody reads any more, and its exit hook retries for ever on a full disk.
+  stream.removeAllListeners("error").on("error", (error: Error) => {
+    stream.destroy();
+    failed(error);
+  });
+  return {
+    write: (line) => void stream.write(line),
+    finish: () =>
+      new Promise((resolve) => {
+        stream.once("close", resolve);
+        stream.end();
+      }),
+  };
 }

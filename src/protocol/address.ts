@@ -125,9 +125,14 @@ function toAddress(atyp: number, octets: number[]): Address {
   const host = parseHost(name);
   // A scope means something on the client's host only, and parseHost would drop whatever stands behind the `%`.
   if (name.includes("%") || (host.kind === "domain" && !DOMAIN.test(name))) {
-    throw new PeerError("BAD_DOMAIN_NAME", `not a host name: ${JSON.stringify(name)}`);
+    throw new PeerError("BAD_DOMAIN_NAME", `not a host name: ${quote(name)}`);
   }
   return host;
+}
+
+/** JSON leaves DEL and the C1 controls as they are, and 0x9b begins a terminal's control sequence. */
+function quote(name: string): string {
+  return JSON.stringify(name).replace(/[^ -~]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16)}`);
 }
 
 /** RFC 5952 text; an IPv4-mapped address is the IPv4 address it stands for, so that no rule can be walked round. */

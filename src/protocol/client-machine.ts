@@ -202,15 +202,16 @@ export class ClientMachine {
   }
 
   #takeAuthentication(): Buffer | null {
+    return this.#take(MTYP.AUTHENTICATION, "AUTHENTICATION_REFUSED", "our ticket");
+  }
+
+  /** A message's token; an abort (RFC 1961 §3.8) is told by what it refuses. */
+  #take(mtyp: number, code: string, what: string): Buffer | null {
     try {
-      return takeGssapiMessage(this.#received, [MTYP.AUTHENTICATION])?.token ?? null;
+      return takeGssapiMessage(this.#received, [mtyp])?.token ?? null;
     } catch (error) {
       if (!(error instanceof PeerError && error.code === "ABORTED")) throw error;
-      throw new PeerError(
-        "AUTHENTICATION_REFUSED",
-        "the proxy refused our ticket (01 ff); its log says why",
-        { cause: error },
-      );
+      throw new PeerError(code, `the proxy refused ${what} (01 ff); its log says why`, { cause: error });
     }
   }
 
@@ -221,11 +222,13 @@ export class ClientMachine {
 
   /** @internal */
   takeLevel(): ClientEffect[] | null {
-    const message = takeGssapiMessage(this.#received, [MTYP.PROTECTION_LEVEL]);
-    if (message === null) return null;
-    if (message.token.length === 1 && this.#options.nec) return this.agree(message.token);
+    const { levels, nec } = this.#options;
+    const offer = `protection level ${levels[0]}${nec ? " in NEC mode" : ""}`;
+    const token = this.#take(MTYP.PROTECTION_LEVEL, "LEVEL_REFUSED", offer);
+    if (token === null) return null;
+    if (token.length === 1 && nec) return this.agree(token);
     this.#state = "opening-level";
-    return [{ type: "open-level", token: message.token }];
+    return [{ type: "open-level", token }];
   }
 
   /** @internal */

@@ -124,6 +124,7 @@ export class ServerMachine {
   #legs = 0;
   #emptyTokenAnswered = false;
   #levels: readonly AgreedLevel[] = [];
+  #offered: ProtectionLevel | null = null;
   #level: AgreedLevel | null = null;
 
   constructor(options: ServerMachineOptions) {
@@ -171,6 +172,13 @@ export class ServerMachine {
     const handler = table[this.#state][input.type] as Handler<typeof input.type> | undefined;
     if (handler !== undefined) return handler(this, input as never);
     if (input.type !== "ended") throw new Error(`server machine: ${input.type} in state ${this.#state}`);
+    const [offered, level] = [this.#offered, this.#level];
+    if (this.#state === "request" && this.#received.length === 0 && offered !== level) {
+      throw new PeerError(
+        "LEVEL_REFUSED",
+        `the client closed after our counter-offer: it offered level ${offered}, we answered ${level} (gssapi.protectionLevels)`,
+      );
+    }
     const missing = this.#received.length > 0 ? "in the middle of a message" : "without a message";
     throw new PeerError("CLOSED_EARLY", `the client closed ${missing} (${STEPS[this.#state]})`);
   }
@@ -258,6 +266,7 @@ export class ServerMachine {
   agree(octets: Uint8Array, nec: boolean): ServerEffect[] {
     const offered = levelFromOctets(octets);
     const level = chooseLevel(offered, this.#levels);
+    this.#offered = offered;
     this.#level = level;
     this.#state = "request";
     return [

@@ -167,9 +167,7 @@ export class ContextProtection implements MessageProtection {
 
   #openFrame(buffer: Buffer, start: number, end: number, buffers: Buffer[]): void {
     const opened = this.#unwrap(buffer, start + GSSAPI_HEADER, end);
-    // GSS_ERROR masks these bits: the library calls such a token a success (RFC 2743 §1.2.3).
-    const lost = LOST.find(([bit]) => (opened.supplementary & bit) !== 0);
-    if (lost !== undefined) throw new PeerError(lost[1], lost[2]);
+    checkOrder(opened.supplementary);
     if (this.#confRequired && !opened.confState) {
       throw new PeerError("NOT_CONFIDENTIAL", "an integrity-only token under level confidentiality");
     }
@@ -185,6 +183,16 @@ export class ContextProtection implements MessageProtection {
       });
     }
   }
+}
+
+/**
+ * GSS_ERROR masks these bits: the library calls such a token a success (RFC 2743 §1.2.3).
+ * @param supplementary bits of the major status of gss_unwrap
+ * @throws PeerError (REPLAYED_TOKEN, OLD_TOKEN, UNSEQUENCED_TOKEN, MISSING_TOKEN)
+ */
+export function checkOrder(supplementary: number): void {
+  const lost = LOST.find(([bit]) => (supplementary & bit) !== 0);
+  if (lost !== undefined) throw new PeerError(lost[1], lost[2]);
 }
 
 function give(buffer: Buffer): void {

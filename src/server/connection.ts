@@ -15,7 +15,7 @@ import type { Request } from "../protocol/request.js";
 import { type ServerEffect, type ServerInput, ServerMachine, STEPS } from "../protocol/server-machine.js";
 import { type Batch, writeBatch } from "../relay/batch.js";
 import { dial } from "../relay/dialer.js";
-import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
+import { CLEAR, ContextProtection, checkOrder, type MessageProtection } from "../relay/message-protection.js";
 import { Pump } from "../relay/pump.js";
 import { authorize, DeniedError } from "./authorize.js";
 import type { SessionRecord } from "./session-record.js";
@@ -123,9 +123,10 @@ export class Connection {
 
   /** An effect could not be carried out. The client is told, unless telling it is what failed. */
   #broken(error: GssocksError): void {
-    if (this.#machine.state !== "closed") return this.#feed({ type: "failed", error });
+    const { state } = this.#machine;
+    if (state !== "closed" && state !== "relaying") return this.#feed({ type: "failed", error });
     this.#socket.destroy();
-    this.#finish(STEPS.closed, error);
+    this.#finish(STEPS[state], error);
   }
 
   #carryOut(effect: ServerEffect): void {
@@ -182,7 +183,9 @@ export class Connection {
   #openLevel(token: Buffer): void {
     let octets: Buffer;
     try {
-      octets = this.#exchange.context.unwrap(token).message;
+      const { message, supplementary } = this.#exchange.context.unwrap(token);
+      checkOrder(supplementary);
+      octets = message;
     } catch (error) {
       return this.#feed({ type: "failed", error: asError(error) });
     }

@@ -88,7 +88,9 @@ for (const enctype of ENCTYPES) {
       client.send(client.seal(connectRequest("127.0.0.1", origin.port)));
       const { octets } = await client.farewell();
       assert.deepEqual([...octets.subarray(0, 2)], [0x05, 0x01]);
-      const line = await proxy.waitForLog((each) => each.client === client.address && each.msg === "session failed");
+      const line = await proxy.waitForLog(
+        (each) => each.client === client.address && each.msg === "session failed",
+      );
       assert.equal(line.code, "SEALED_AT_LEVEL_NONE");
       assert.match(String(line.reason), /level none was agreed, but the client seals its request/);
     });

@@ -236,19 +236,11 @@ suite("misuse", () => {
     assert.equal(acceptor.established && acceptor.inquire().initiator, "alice@EXAMPLE.TEST");
   });
 
-  test("messages before the context is established, and while a step is pending", async () => {
+  test("messages before the context is established", async () => {
     const initiator = initiatorContext();
     assert.throws(() => initiator.wrap(Buffer.from("x"), true), { name: "GssError", code: "NO_CONTEXT" });
-    const step = initiator.init(null);
-    // The queue starts the call in a later microtask; what comes after this turn of the loop overlaps with it.
-    await Promise.resolve()
-      .then(() => Promise.resolve())
-      .then(() => Promise.resolve());
-    assert.throws(
-      () => initiator.inquire(),
-      (error: { code: string }) => ["CONTEXT_BUSY", "NO_CONTEXT"].includes(error.code),
-    );
-    await step;
+    await initiator.init(null);
+    assert.throws(() => initiator.wrap(Buffer.from("x"), true), { name: "GssError", code: "NO_CONTEXT" });
     initiator.close();
   });
 

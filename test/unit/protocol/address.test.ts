@@ -11,7 +11,7 @@ import {
   readEndpoint,
   UNSPECIFIED,
 } from "../../../src/protocol/address.js";
-import type { ReceiveBuffer } from "../../../src/protocol/receive-buffer.js";
+import { ReceiveBuffer } from "../../../src/protocol/receive-buffer.js";
 import { failsEveryWay, takeEveryWay } from "./every-way.js";
 import { hex } from "./hex.js";
 
@@ -121,6 +121,13 @@ test("a name with an octet that a log or a resolver could misread is refused", (
     const octets = named(name);
     failsEveryWay(take, octets, octets.length, { code: "BAD_DOMAIN_NAME" });
   }
+});
+
+test("a refused name can't write to the log's lines or to a terminal", () => {
+  const received = new ReceiveBuffer(300);
+  received.append(named('a\n\x1b[2J\x7f\x9b2J\xff"'));
+  const message = 'not a host name: "a\\n\\u001b[2J\\x7f\\x9b2J\\xff\\""';
+  assert.throws(() => take(received), { message });
 });
 
 test("an unknown ATYP is told by itself, with REP 0x08", () => {

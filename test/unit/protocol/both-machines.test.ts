@@ -64,7 +64,7 @@ test("a client that takes only what it offers goes on where that is allowed, and
 test("a bare level meets a server that wants it wrapped", () => {
   const { client, server } = converse({ nec: true }, { nec: false });
   assert.equal(server.refused?.error.code, "NEC_NOT_ALLOWED");
-  assert.equal(client.refused?.error.code, "ABORTED");
+  assert.equal(client.refused?.error.code, "LEVEL_REFUSED");
 });
 
 test("legs of every shape, octets cut anywhere", () => {

@@ -67,7 +67,7 @@ test("garbage, in every state that reads", () => {
     ["level", "05", "BAD_VERSION"],
     ["level", "01 01", "UNEXPECTED_MESSAGE"],
     ["level", "01 03", "UNEXPECTED_MESSAGE"],
-    ["level", "01 ff", "ABORTED"],
+    ["level", "01 ff", "LEVEL_REFUSED"],
     ["reply", "04", "BAD_VERSION"],
     ["reply", "05 00 00 02", "ADDRESS_TYPE_UNSUPPORTED"],
     ["reply", "05 00 00 03 01 00 00 50", "BAD_DOMAIN_NAME"],

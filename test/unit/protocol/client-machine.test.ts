@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseHost } from "../../../src/protocol/address.js";
+import { ClientMachine } from "../../../src/protocol/client-machine.js";
 import { FakeClient, type FakeClientOptions } from "./fake-client.js";
 import { hex } from "./hex.js";
 
@@ -102,4 +103,15 @@ test("destinations of each kind", () => {
     const client = ask(`${METHOD} ${TOKEN} ${LEVEL}`, { dst: { host: parseHost(host), port: 80 } });
     assert.equal(client.log.at(-1), `send ${hex(request).toString("hex")}`);
   }
+});
+
+test("what was received behind the level message is handed out to be opened, never read as it is", () => {
+  const dst = { host: parseHost("192.0.2.1"), port: 80 };
+  const machine = new ClientMachine({ dst, levels: ["integrity"], nec: true });
+  machine.feed({ type: "start" });
+  machine.feed({ type: "octets", octets: hex(`${METHOD} 01 02 00 01 01  05 00 00 01 c0 00 02 09 9c 40`) });
+  const effects = machine.feed({ type: "initiated", complete: true, token: null });
+  const rest = hex("05 00 00 01 c0 00 02 09 9c 40");
+  assert.deepEqual(effects[1], { type: "protect", level: "integrity", rest });
+  assert.equal(machine.state, "reply");
 });

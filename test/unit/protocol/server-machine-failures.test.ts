@@ -206,3 +206,16 @@ test("a result that nobody waits for is a bug of the driver, and said so", () =>
   server.feed({ type: "failed", error });
   assertRefused(server, "X", "token", ABORT);
 });
+
+test("a client that closes after our counter-offer is told apart from one that just closes", () => {
+  const closed = (octets: string) => {
+    const server = serverIn("request", { levels: ["integrity"] });
+    server.octets(hex(octets));
+    server.feed({ type: "ended" });
+    return server;
+  };
+  const unhappy = closed("");
+  assert.match(unhappy.refused?.error.message ?? "", /offered level confidentiality, we answered integrity/);
+  assertRefused(unhappy, "LEVEL_REFUSED", "request", reply("01"));
+  assertRefused(closed("05"), "CLOSED_EARLY", "request", reply("01"));
+});

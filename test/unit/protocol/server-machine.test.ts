@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgreedLevel } from "../../../src/protocol/protection-level.js";
+import { ServerMachine } from "../../../src/protocol/server-machine.js";
 import { FakeServer, type FakeServerOptions } from "./fake-server.js";
 import { hex } from "./hex.js";
 
@@ -163,4 +164,20 @@ test("the buffers of the rest are the receiver's own: later input does not reach
   server.octets(octets);
   octets.fill(0);
   assert.equal(server.relayed.toString(), "data");
+});
+
+test("what was received behind the level message is handed out to be opened, never read as it is", () => {
+  const machine = new ServerMachine({ methods: [1], nec: true });
+  machine.feed({ type: "octets", octets: hex(`${METHODS} ${TOKEN}`) });
+  machine.feed({ type: "octets", octets: hex(`${bareLevel("02")} 01 03 00 01 aa`) });
+  const effects = machine.feed({
+    type: "accepted",
+    complete: true,
+    token: null,
+    levels: ["confidentiality"],
+  });
+  const rest = hex("01 03 00 01 aa");
+  assert.deepEqual(effects.at(-1), { type: "protect", level: "confidentiality", rest });
+  assert.equal(machine.state, "request");
+  assert.equal(machine.buffered, 0);
 });

@@ -12,8 +12,8 @@ test("one realm", async (t) => {
     principals: { carol: "carol's password" },
     services: ["HTTP/web.example.test"],
   });
-  t.after(() => realm.stop());
   showOnFailure(t, () => realm.logs());
+  t.after(() => realm.stop());
 
   await t.test("alice signs in with her key and gets tickets for every service", async () => {
     const ccache = await realm.kinit("alice");

@@ -1,0 +1,65 @@
+/** The codecs: a message, or null, or a PeerError; what was taken can be sent again and comes back the same. */
+import assert from "node:assert/strict";
+import { isIPv4, isIPv6 } from "node:net";
+import { PeerError } from "../../src/errors.js";
+import type { Endpoint } from "../../src/protocol/address.js";
+import { encodeGssapiMessage, takeGssapiMessage } from "../../src/protocol/gssapi-message.js";
+import { encodeMethod, encodeMethods, takeMethod, takeMethods } from "../../src/protocol/method-selection.js";
+import { ReceiveBuffer } from "../../src/protocol/receive-buffer.js";
+import { encodeReply, takeReply } from "../../src/protocol/reply.js";
+import { encodeRequest, takeRequest } from "../../src/protocol/request.js";
+
+interface Codec<T> {
+  take(received: ReceiveBuffer): T | null;
+  encode(value: T): Buffer;
+  check?(value: T): void;
+}
+
+const codec = <T>(parts: Codec<T>): Codec<unknown> => parts as Codec<unknown>;
+
+const CODECS: readonly Codec<unknown>[] = [
+  codec({ take: takeMethods, encode: encodeMethods, check: (methods) => assert.ok(methods.length > 0) }),
+  codec({ take: takeMethod, encode: encodeMethod }),
+  codec({
+    take: (received) => takeGssapiMessage(received, [1, 2, 3]),
+    encode: ({ mtyp, token }) => encodeGssapiMessage(mtyp, token),
+  }),
+  codec({ take: takeRequest, encode: encodeRequest, check: ({ dst }) => checkEndpoint(dst) }),
+  codec({ take: takeReply, encode: encodeReply, check: ({ bnd }) => checkEndpoint(bnd) }),
+];
+
+/** Tries every codec at every offset of `octets`. */
+export function fuzzCodecs(octets: Buffer): void {
+  for (const each of CODECS) {
+    for (let at = 0; at < Math.min(octets.length, 64); at += 1) takeFrom(each, octets.subarray(at));
+  }
+}
+
+function takeFrom({ take, encode, check }: Codec<unknown>, octets: Buffer): void {
+  const received = new ReceiveBuffer(octets.length);
+  received.append(octets);
+  let taken: unknown;
+  try {
+    taken = take(received);
+  } catch (error) {
+    assert.ok(error instanceof PeerError, String(error));
+    return;
+  }
+  if (taken === null) {
+    assert.equal(received.length, octets.length, "an unfinished message is left where it is");
+    return;
+  }
+  assert.ok(received.length < octets.length);
+  check?.(taken);
+  const again = new ReceiveBuffer(1 << 20);
+  again.append(encode(taken));
+  assert.deepEqual(take(again), taken);
+  assert.equal(again.length, 0);
+}
+
+function checkEndpoint({ host, port }: Endpoint): void {
+  assert.ok(Number.isInteger(port) && port >= 0 && port <= 0xffff);
+  if (host.kind === "domain") assert.match(host.name, /^[\w.-]{1,255}$/);
+  else if (host.kind === "ipv4") assert.ok(isIPv4(host.address));
+  else assert.ok(isIPv6(host.address) && !host.address.startsWith("::ffff:"));
+}

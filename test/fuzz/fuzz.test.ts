@@ -1,0 +1,40 @@
+// The fuzz targets for a bounded number of runs, always the same ones; main.ts goes on for as long as one likes.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { fuzzCodecs } from "./codec-target.js";
+import { corpus, type Transcript } from "./corpus.js";
+import { fuzzClient, fuzzServer } from "./machine-targets.js";
+import { PROPERTIES } from "./properties.js";
+
+const SEED = 1961;
+const RUNS = 1500;
+
+function replay(transcripts: Transcript[], target: (transcript: Transcript) => void): void {
+  assert.ok(transcripts.length > 0);
+  for (const transcript of transcripts) {
+    try {
+      target(transcript);
+    } catch (error) {
+      throw new Error(transcript.name, { cause: error });
+    }
+  }
+}
+
+test("the corpus, octet by octet", () => {
+  replay(corpus("server"), ({ octets }) => {
+    for (const nec of [false, true]) fuzzServer({ nec, levels: ["integrity", "none"] }, octets, [1]);
+    fuzzCodecs(octets);
+  });
+  replay(corpus("client"), ({ octets }) => {
+    for (const nec of [false, true])
+      fuzzClient({ nec, levels: ["confidentiality", "integrity"] }, octets, [1]);
+    fuzzCodecs(octets);
+  });
+});
+
+for (const [name, property] of Object.entries(PROPERTIES)) {
+  test(`${name}: ${RUNS} runs`, () => {
+    fc.assert(property, { seed: SEED, numRuns: RUNS });
+  });
+}

@@ -1,0 +1,111 @@
+/**
+ * The machines against octets that nobody thought of. The property: effects in an order that the driver can carry out,
+ * or a refusal that blames the peer; the same however the octets are cut; never more held than the limit.
+ */
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { GssError, PeerError, PolicyError } from "../../src/errors.js";
+import type { AgreedLevel } from "../../src/protocol/protection-level.js";
+import { FakeClient, type FakeClientOptions } from "../unit/protocol/fake-client.js";
+import { FakeServer, type FakeServerOptions } from "../unit/protocol/fake-server.js";
+import { cut } from "./mutations.js";
+
+/** What a machine may hold: a whole message of 64 KiB and a read behind it. */
+const MAX_HELD = 2 * 65536 + 1024;
+
+const AGREED: readonly AgreedLevel[] = ["confidentiality", "integrity", "none"];
+
+/** Mostly what the corpus' transcripts were made for, so that the later states are reached. */
+const mostly = <T>(usual: T, others: fc.Arbitrary<T>): fc.Arbitrary<T> =>
+  fc.oneof({ arbitrary: fc.constant(usual), weight: 3 }, { arbitrary: others, weight: 1 });
+
+const token = fc.constantFrom("token", "", "x".repeat(300));
+
+export const serverOptions: fc.Arbitrary<FakeServerOptions> = fc.record({
+  methods: mostly<number[]>([1], fc.constantFrom([0, 1], [1, 2])),
+  nec: fc.boolean(),
+  tokens: mostly(["token"], fc.array(fc.option(token), { minLength: 1, maxLength: 4 })),
+  levels: mostly([...AGREED], fc.shuffledSubarray([...AGREED])),
+  rep: mostly(0, fc.constantFrom(1, 2, 5, 8)),
+});
+
+export const clientOptions: fc.Arbitrary<FakeClientOptions> = fc.record({
+  nec: fc.boolean(),
+  // An initiator has a token to send while it is not complete.
+  tokens: mostly(
+    ["token", null],
+    fc.tuple(fc.array(token, { maxLength: 3 }), fc.option(token)).map(([first, last]) => [...first, last]),
+  ),
+  levels: mostly<AgreedLevel[]>([...AGREED], fc.shuffledSubarray([...AGREED], { minLength: 1 })).map(
+    (levels) => levels as [AgreedLevel, ...AgreedLevel[]],
+  ),
+});
+
+export function fuzzServer(options: FakeServerOptions, octets: Buffer, sizes: readonly number[]): void {
+  const whole = new FakeServer(options);
+  whole.octets(octets);
+  const slow = new FakeServer(options);
+  for (const part of cut(octets, sizes)) {
+    slow.octets(part);
+    assert.ok(slow.machine.buffered <= MAX_HELD);
+  }
+  compare(whole, slow);
+  assertServerOrder(whole);
+  // A client goes on: an end at any point is an end or a refusal too.
+  slow.feed({ type: "ended" });
+  assert.ok(slow.machine.state === "relaying" || slow.machine.state === "closed");
+  assertServerOrder(slow);
+}
+
+export function fuzzClient(options: FakeClientOptions, octets: Buffer, sizes: readonly number[]): void {
+  const whole = new FakeClient(options);
+  whole.start();
+  whole.octets(octets);
+  const slow = new FakeClient(options);
+  slow.start();
+  for (const part of cut(octets, sizes)) slow.octets(part);
+  compare(whole, slow);
+  assertOrder(whole, ["init", "seal-level", "protect", "relay"]);
+  slow.feed({ type: "ended" });
+  assert.ok(slow.machine.state === "relaying" || slow.machine.state === "closed");
+}
+
+type Machine = FakeServer | FakeClient;
+
+function compare(whole: Machine, slow: Machine): void {
+  assert.deepEqual(slow.log, whole.log);
+  assert.deepEqual(slow.relayed, whole.relayed);
+  assert.equal(slow.machine.state, whole.machine.state);
+}
+
+function assertServerOrder(server: FakeServer): void {
+  assertOrder(server, ["methods", "seal-level", "protect", "request", "relay"]);
+}
+
+/** Each of these at most once (init: at first), none before the one ahead of it; a refusal last, and with its cause. */
+function assertOrder({ log, refused, machine }: Machine, order: readonly string[]): void {
+  const kinds = log.map((line) => line.split(" ")[0] as string);
+  const steps = [...new Set(kinds.filter((kind) => order.includes(kind)))];
+  assert.deepEqual(steps, order.slice(0, steps.length));
+  for (const kind of ["methods", "seal-level", "protect", "request", "relay", "refuse"]) {
+    assert.ok(kinds.filter((each) => each === kind).length <= 1, `${kind} once at most`);
+  }
+  assert.equal(machine.state === "closed", refused !== null);
+  assert.equal(kinds.includes("refuse"), refused !== null);
+  if (refused === null) return;
+  assert.equal(kinds.at(-1), "refuse");
+  const { error } = refused;
+  assert.ok(
+    error instanceof PeerError || error instanceof PolicyError || error instanceof GssError || isRep(error),
+  );
+  assert.ok(error.message.length < 2048, "a peer does not write our log");
+  assert.doesNotMatch(error.message, controls, "nor its lines");
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: that is what it looks for
+const controls = /[\x00-\x1f\x7f-\x9f]/;
+
+/** The client takes REP 3 to 6 for the network's fault. */
+function isRep(error: { code: string; rep: number }): boolean {
+  return error.code === "DESTINATION_REFUSED" && error.rep >= 3 && error.rep <= 6;
+}
