@@ -3,7 +3,7 @@
 // Every skip must give its reason. With CI=true in the environment a skip fails the run unless its reason is on the
 // list below: a test that does not run proves nothing.
 import { spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -36,6 +36,8 @@ if (files.length === 0) fail("no test file matches");
 
 // All that tests write goes here and is removed, even if a test was killed.
 const scratch = mkdtempSync(path.join(tmpdir(), "gssocks-test-"));
+// Some tests act as another user, who has to get at what they wrote.
+chmodSync(scratch, 0o755);
 const report = path.join(scratch, "report.tap");
 const child = spawn(
   process.execPath,

@@ -6,6 +6,7 @@ import type { SecurityContext } from "../gss/security-context.js";
 import type { Endpoint } from "../protocol/address.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
 import { writeBatch } from "../relay/batch.js";
+import { cutOff, reset } from "../relay/cut-off.js";
 import type { MessageProtection } from "../relay/message-protection.js";
 
 /** What was agreed on the way. */
@@ -84,9 +85,8 @@ export class ProxyStream extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    // An unfinished transfer ends in a reset: RFC 1961 has no end mark of its own.
-    if (error === null && this.#socket.writableFinished) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    if (error === null) cutOff(this.#socket);
+    else reset(this.#socket);
     this.#protection.close();
     this.#context.close();
     callback(error);
