@@ -6,7 +6,7 @@ import type { SecurityContext } from "../gss/security-context.js";
 import type { Endpoint } from "../protocol/address.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
 import { writeBatch } from "../relay/batch.js";
-import { cutOff, reset } from "../relay/cut-off.js";
+import { reset } from "../relay/cut-off.js";
 import type { MessageProtection } from "../relay/message-protection.js";
 
 /** What was agreed on the way. */
@@ -85,7 +85,7 @@ export class ProxyStream extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (error === null) cutOff(this.#socket);
+    if (error === null) this.#socket.destroySoon();
     else reset(this.#socket);
     this.#protection.close();
     this.#context.close();
