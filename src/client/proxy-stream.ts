@@ -6,7 +6,6 @@ import type { SecurityContext } from "../gss/security-context.js";
 import type { Endpoint } from "../protocol/address.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
 import { writeBatch } from "../relay/batch.js";
-import { reset } from "../relay/cut-off.js";
 import type { MessageProtection } from "../relay/message-protection.js";
 
 /** What was agreed on the way. */
@@ -85,8 +84,9 @@ export class ProxyStream extends Duplex {
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    if (error === null) this.#socket.destroySoon();
-    else reset(this.#socket);
+    // An unfinished transfer ends in a reset: RFC 1961 has no end mark of its own.
+    if (error === null && this.#socket.writableFinished) this.#socket.destroy();
+    else this.#socket.resetAndDestroy();
     this.#protection.close();
     this.#context.close();
     callback(error);
