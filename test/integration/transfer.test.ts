@@ -32,7 +32,8 @@ async function send(output: Writable, seed: number): Promise<string> {
 
 async function hashOf(input: Readable): Promise<string> {
   const hash = createHash("sha256");
-  for await (const octets of input) hash.update(octets);
+  // Plain iteration would destroy the stream at its end, and the other direction with it.
+  for await (const octets of input.iterator({ destroyOnReturn: false })) hash.update(octets);
   return hash.digest("hex");
 }
 
