@@ -6,6 +6,7 @@ import type { SecurityContext } from "../gss/security-context.js";
 import type { Endpoint } from "../protocol/address.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
 import { writeBatch } from "../relay/batch.js";
+import { cutOff } from "../relay/cut-off.js";
 import type { MessageProtection } from "../relay/message-protection.js";
 
 /** What was agreed on the way. */
@@ -71,7 +72,7 @@ export class ProxyStream extends Duplex {
       const batch = this.#protection.seal(slice);
       for (const buffer of batch.buffers) this.sealed.sent += buffer.length;
       writeBatch(this.#socket, batch, (error) => {
-        if (error) callback(error);
+        if (error) callback(lost(error));
         else this.#write(chunk, at + SLICE, callback);
       });
     } catch (error) {
@@ -85,8 +86,7 @@ export class ProxyStream extends Duplex {
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     // An unfinished transfer ends in a reset: RFC 1961 has no end mark of its own.
-    if (error === null && this.#socket.writableFinished) this.#socket.destroy();
-    else this.#socket.resetAndDestroy();
+    cutOff(this.#socket);
     this.#protection.close();
     this.#context.close();
     callback(error);

@@ -6,6 +6,7 @@
 import type { Socket } from "node:net";
 import { type GssocksError, NetworkError, PeerError } from "../errors.js";
 import { type Batch, writeBatch } from "./batch.js";
+import { cutOff } from "./cut-off.js";
 import type { MessageProtection } from "./message-protection.js";
 
 export interface PumpOptions {
@@ -151,15 +152,6 @@ export class Pump {
 function forward(from: Socket, to: Socket, batch: Batch): void {
   writeBatch(to, batch);
   if (to.writableNeedDrain) from.pause();
-}
-
-/**
- * A reset, not an end: RFC 1961 has no end mark of its own, so a plain close would pass for the whole transfer. A side
- * that had its end already is spared the reset, which could cost it octets it has not read yet.
- */
-function cutOff(socket: Socket): void {
-  if (socket.writableFinished) socket.destroy();
-  else socket.resetAndDestroy();
 }
 
 function brokenBy(name: string, error: NodeJS.ErrnoException): GssocksError {

@@ -8,7 +8,7 @@ import { GssocksError, NetworkError, PeerError } from "../errors.js";
 import type { Observer } from "../observability/events.js";
 import type { Ruleset } from "../policy/ruleset.js";
 import { type Endpoint, formatEndpoint, parseHost } from "../protocol/address.js";
-import { CMD, MTYP, REP } from "../protocol/constants.js";
+import { CMD, MTYP, REP, SOCKS5_VERSION } from "../protocol/constants.js";
 import { encodeGssapiMessage } from "../protocol/gssapi-message.js";
 import { type AgreedLevel, levelToOctet } from "../protocol/protection-level.js";
 import type { Request } from "../protocol/request.js";
@@ -102,7 +102,12 @@ export class Connection {
     try {
       batch = (this.#protection ?? CLEAR).open(octets);
     } catch (error) {
-      return this.#feed({ type: "failed", error: asError(error) });
+      const failure = asError(error);
+      const clear = failure.code === "BAD_VERSION" && octets[0] === SOCKS5_VERSION;
+      return this.#feed({
+        type: "failed",
+        error: clear && this.#machine.state === "request" ? inClear(this.#record.known.level) : failure,
+      });
     }
     const plain = Buffer.concat(batch.buffers);
     batch.release();
@@ -321,6 +326,14 @@ export class Connection {
 
 function endpoint(address = "0.0.0.0", port = 0): Endpoint {
   return { host: parseHost(address), port };
+}
+
+/** As curl does, which can't seal. */
+function inClear(level: string | null): PeerError {
+  return new PeerError(
+    "CLEAR_REQUEST",
+    `level ${level} was agreed, but the client sends its request in clear: a client that can't seal, as curl, needs a listener with protectionLevels: [none]`,
+  );
 }
 
 /** Anything but one of our errors is a bug of ours; the session ends, the server goes on. */

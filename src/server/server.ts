@@ -10,6 +10,7 @@ import type { Rule } from "../policy/rule.js";
 import { Ruleset } from "../policy/ruleset.js";
 import { formatEndpoint, parseHost } from "../protocol/address.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
+import { reset } from "../relay/cut-off.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import { Limits, type SessionLimits } from "./limits.js";
 import { Listener, type ListenerAddress } from "./listener.js";
@@ -106,7 +107,7 @@ export class Server {
     const refusal = this.#limits.acquire(source);
     if (refusal !== null) {
       this.#observer({ type: "connection-refused", client, code: "TOO_MANY_SESSIONS", reason: refusal });
-      return void socket.resetAndDestroy();
+      return reset(socket);
     }
     const record = new SessionRecord(randomBytes(8).toString("hex"), client, listener);
     this.#observer({ type: "session-opened", subject: record.subject, listener });

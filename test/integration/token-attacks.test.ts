@@ -164,19 +164,17 @@ for (const enctype of ENCTYPES) {
       });
     }
 
-    await context.test(
-      "the stream ends inside a token",
-      { todo: "Node sends an end before the reset" },
-      async () => {
-        Object.assign(visited, { data: deferred(), reset: deferred() });
-        const client = await RawClient.through(proxy, origin);
-        client.send(client.seal(HELLO), client.seal(MORE).subarray(0, 30));
-        client.socket.end();
-        assert.equal(await visited.data.promise, "hello");
-        assert.equal(await visited.reset.promise, "ECONNRESET");
-        assert.equal((await proxy.audit((each) => each.client === client.address)).code, "TRUNCATED");
-        client.close();
-      },
-    );
+    await context.test("the stream ends inside a token", async () => {
+      Object.assign(visited, { data: deferred(), reset: deferred() });
+      const client = await RawClient.through(proxy, origin);
+      client.send(client.seal(HELLO));
+      // Apart from the reset: libuv takes one that comes together with data for an end.
+      assert.equal(await visited.data.promise, "hello");
+      client.send(client.seal(MORE).subarray(0, 30));
+      client.socket.end();
+      assert.equal(await visited.reset.promise, "ECONNRESET");
+      assert.equal((await proxy.audit((each) => each.client === client.address)).code, "TRUNCATED");
+      client.close();
+    });
   });
 }

@@ -1,6 +1,7 @@
 /**
- * curl 8.20 or later (it authenticates, but never seals) as the client: at a listener with level none, in NEC mode, under
- * another service name, with a body large enough to count; and refused, with our log saying why.
+ * curl 8.20 or later (it authenticates, but never seals) as the client: at a listener with level none, in NEC mode; and
+ * refused, with our log saying why. That curl asks for rcmd whatever --socks5-gssapi-service says (tried up to 8.22);
+ * another service name is tried with python3-gssapi, in server-initiators.
  */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
@@ -33,11 +34,11 @@ test("curl through the proxy", async (t) => {
   function fetch(
     port: number,
     output: string,
-    options: string[] = [],
+    options: string[] = ["--socks5-gssapi"],
     env = {},
     program = curl,
   ): Promise<Finished> {
-    const proxyOptions = ["--proxy", `socks5h://localhost:${port}`, "--socks5-gssapi", "--noproxy", ""];
+    const proxyOptions = ["--proxy", `socks5h://localhost:${port}`, "--noproxy", ""];
     const url = `http://localhost:${origin.port}/`;
     const args = [
       "-sS",
@@ -52,13 +53,8 @@ test("curl through the proxy", async (t) => {
     return runToEnd(program, args, { env: { ...realm.env, ...env } });
   }
 
-  async function assertFetched(
-    port: number,
-    output: string,
-    options: string[],
-    acceptor: string,
-  ): Promise<void> {
-    const { code, stderr } = await fetch(port, output, options);
+  async function assertFetched(port: number, output: string, ...options: string[]): Promise<void> {
+    const { code, stderr } = await fetch(port, output, ["--socks5-gssapi", ...options]);
     assert.equal(code, 0, stderr);
     const { stdout } = await run("sha256sum", [path.join(realm.dir, output)]);
     assert.equal(stdout.split(" ")[0], createHash("sha256").update(body).digest("hex"));
@@ -70,16 +66,10 @@ test("curl through the proxy", async (t) => {
       ["none", "completed", 0, 0],
     );
     assert.ok(Number(record.bytesDown) > body.length);
-    await proxy.waitForLog((line) => line.msg === "authenticated" && line.acceptor === acceptor);
   }
 
-  await t.test("level none", () => assertFetched(clear, "none", [], "rcmd/localhost@EXAMPLE.TEST"));
-  await t.test("NEC mode", () =>
-    assertFetched(nec, "nec", ["--socks5-gssapi-nec"], "rcmd/localhost@EXAMPLE.TEST"),
-  );
-  await t.test("another service name", { todo: "what it waits for does not come" }, () =>
-    assertFetched(clear, "service", ["--socks5-gssapi-service", "socks"], "socks/localhost@EXAMPLE.TEST"),
-  );
+  await t.test("level none", () => assertFetched(clear, "none"));
+  await t.test("NEC mode", () => assertFetched(nec, "nec", "--socks5-gssapi-nec"));
 
   /** It fails as a proxy failure (curl's status 97), and our log says why. */
   async function assertRefused(finished: Promise<Finished>, code: string, reason: RegExp): Promise<void> {
@@ -91,30 +81,33 @@ test("curl through the proxy", async (t) => {
     assert.equal(line.code, code);
   }
 
-  await t.test(
-    "a listener that insists on confidentiality",
-    { todo: "what it waits for does not come" },
-    () => assertRefused(fetch(sealed, "refused"), "CLOSED_EARLY", /closed without a message \(request\)/),
+  await t.test("a listener that insists on confidentiality", () =>
+    assertRefused(
+      fetch(sealed, "refused"),
+      "CLEAR_REQUEST",
+      /level confidentiality was agreed, but .* in clear: .*protectionLevels: \[none\]/,
+    ),
   );
   await t.test("NEC mode at a listener that does not allow it", () =>
-    assertRefused(fetch(clear, "refused", ["--socks5-gssapi-nec"]), "NEC_NOT_ALLOWED", /gssapi\.nec/),
+    assertRefused(
+      fetch(clear, "refused", ["--socks5-gssapi", "--socks5-gssapi-nec"]),
+      "NEC_NOT_ALLOWED",
+      /gssapi\.nec/,
+    ),
   );
   await t.test("no ticket", () => {
     const env = { KRB5CCNAME: `FILE:${path.join(realm.dir, "no-ccache")}` };
     return assertRefused(
-      fetch(clear, "refused", [], env),
+      fetch(clear, "refused", undefined, env),
       "CLOSED_EARLY",
       /closed without a message \(context establishment\)/,
     );
   });
-  await t.test(
-    "no GSS-API wanted: METHOD 0x00 alone is not taken",
-    { todo: "what it waits for does not come" },
-    () =>
-      assertRefused(
-        fetch(clear, "refused", ["--socks5-basic"]),
-        "NO_ACCEPTABLE_METHOD",
-        /offers the methods 0x00/,
-      ),
+  await t.test("no GSS-API wanted: METHOD 0x00 alone is not taken", () =>
+    assertRefused(
+      fetch(clear, "refused", ["--socks5-basic"]),
+      "NO_ACCEPTABLE_METHOD",
+      /offers the methods 0x00/,
+    ),
   );
 });

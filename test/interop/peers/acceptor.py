@@ -107,7 +107,7 @@ def serve(client, job):
         protected.sendall(reply)
         downstream(protected, destination, job, result)
         if job.get("misbehave") == "cut":
-            client.shutdown(socket.SHUT_RDWR)
+            client.shutdown(socket.SHUT_WR)
         up.join()
     except (PeerError, OSError, gssapi.exceptions.GSSError) as problem:
         result["error"] = "%s: %s" % (type(problem).__name__, problem)
