@@ -6,6 +6,7 @@ export const SOCKS5_VERSION = 0x05;
 /** RFC 1928 §3: METHOD. */
 export const METHOD = {
   GSSAPI: 0x01,
+  USERNAME_PASSWORD: 0x02,
   NO_ACCEPTABLE: 0xff,
 } as const;
 
@@ -34,6 +35,15 @@ export const REP = {
   TTL_EXPIRED: 0x06,
   COMMAND_NOT_SUPPORTED: 0x07,
   ADDRESS_TYPE_NOT_SUPPORTED: 0x08,
+} as const;
+
+/** RFC 1929 §2: VER of the username/password subnegotiation. */
+export const USERNAME_PASSWORD_VERSION = 0x01;
+
+/** RFC 1929 §2: STATUS; anything but 0 is a failure. */
+export const STATUS = {
+  SUCCESS: 0x00,
+  FAILURE: 0x01,
 } as const;
 
 /** RFC 1961 §3.4: ver of the SOCKS/GSS-API protocol. */

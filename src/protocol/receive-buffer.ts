@@ -51,6 +51,14 @@ export class ReceiveBuffer {
     return octets;
   }
 
+  /** As {@link take}, and no copy of the octets stays here. */
+  takeSecret(count: number): Buffer {
+    const source = this.#storage.subarray(this.#start, this.#start + count);
+    const octets = this.take(count);
+    source.fill(0);
+    return octets;
+  }
+
   /** Removes and returns everything. */
   takeAll(): Buffer {
     return this.take(this.length);
@@ -58,11 +66,12 @@ export class ReceiveBuffer {
 
   #makeRoom(length: number): void {
     if (length <= this.#storage.length) {
-      this.#storage.copyWithin(0, this.#start, this.#end);
+      this.#storage.copyWithin(0, this.#start, this.#end).fill(0, this.length, this.#end);
     } else {
       const capacity = Math.min(this.#limit, Math.max(FIRST_CAPACITY, this.#storage.length * 2, length));
       const storage = Buffer.allocUnsafeSlow(capacity);
       this.#storage.copy(storage, 0, this.#start, this.#end);
+      this.#storage.fill(0);
       this.#storage = storage;
     }
     this.#end -= this.#start;

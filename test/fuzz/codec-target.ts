@@ -8,6 +8,12 @@ import { encodeMethod, encodeMethods, takeMethod, takeMethods } from "../../src/
 import { ReceiveBuffer } from "../../src/protocol/receive-buffer.js";
 import { encodeReply, takeReply } from "../../src/protocol/reply.js";
 import { encodeRequest, takeRequest } from "../../src/protocol/request.js";
+import {
+  encodeCredentials,
+  encodeStatus,
+  takeCredentials,
+  takeStatus,
+} from "../../src/protocol/username-password.js";
 
 interface Codec<T> {
   take(received: ReceiveBuffer): T | null;
@@ -24,6 +30,12 @@ const CODECS: readonly Codec<unknown>[] = [
     take: (received) => takeGssapiMessage(received, [1, 2, 3]),
     encode: ({ mtyp, token }) => encodeGssapiMessage(mtyp, token),
   }),
+  codec({
+    take: takeCredentials,
+    encode: encodeCredentials,
+    check: ({ username }) => assert.doesNotMatch(username, /^$|\p{Cc}/u),
+  }),
+  codec({ take: takeStatus, encode: encodeStatus }),
   codec({ take: takeRequest, encode: encodeRequest, check: ({ dst }) => checkEndpoint(dst) }),
   codec({ take: takeReply, encode: encodeReply, check: ({ bnd }) => checkEndpoint(bnd) }),
 ];

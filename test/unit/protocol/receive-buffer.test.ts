@@ -61,3 +61,14 @@ test("taken octets share no memory with the caller's or with later ones", () => 
   assert.equal(first.toString(), "first");
   assert.equal(received.takeAll().toString(), `${"x".repeat(59)}other`);
 });
+
+test("a secret is taken like anything else", () => {
+  const received = new ReceiveBuffer(64);
+  received.append(Buffer.from("xsecret"));
+  assert.equal(received.take(1).toString(), "x");
+  const secret = received.takeSecret(4);
+  assert.equal(secret.toString(), "secr");
+  assert.equal(received.takeSecret(2).toString(), "et");
+  assert.equal(secret.toString(), "secr");
+  assert.equal(received.length, 0);
+});
