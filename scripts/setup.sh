@@ -20,6 +20,8 @@ tests=(
   openssh-client         # ssh through `gssocks connect` ...
   openssh-server         # ... to an sshd the test starts
   netcat-openbsd         # SOCKS 4 and 5 without GSS
+  iproute2               # addresses and routes in a test's network namespace ...
+  mount                  # ... and its host names
   clang-format           # npm run lint
   debian-archive-keyring # to check the signatures of a newer curl
 )

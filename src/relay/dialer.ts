@@ -158,6 +158,8 @@ const REP_OF_ERRNO: Readonly<Record<string, number>> = {
   // No address of this family here: the network can't be reached from this host.
   EADDRNOTAVAIL: REP.NETWORK_UNREACHABLE,
   EAFNOSUPPORT: REP.NETWORK_UNREACHABLE,
+  // Linux's answer where the route is a black hole, or where a link-local address does not tell its interface.
+  EINVAL: REP.NETWORK_UNREACHABLE,
 };
 
 const WORDS: Readonly<Record<number, string>> = {

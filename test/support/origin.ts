@@ -7,6 +7,7 @@ export class Origin {
   readonly #server: Server;
   /** Sockets it has, in the order they came. */
   readonly sockets: Socket[] = [];
+  #given = 0;
 
   private constructor(server: Server) {
     this.#server = server;
@@ -24,6 +25,13 @@ export class Origin {
     server.listen(0, host);
     await once(server, "listening");
     return origin;
+  }
+
+  /** The next socket that comes, or has come and was not asked for yet. */
+  async next(): Promise<Socket> {
+    while (this.sockets.length <= this.#given) await once(this.#server, "connection");
+    this.#given += 1;
+    return this.sockets[this.#given - 1] as Socket;
   }
 
   get port(): number {

@@ -168,20 +168,35 @@ export class RawClient {
 
   /** A sealed CONNECT. @returns REP of the sealed reply */
   async request(host: string, port: number, conf = true): Promise<number> {
-    this.send(this.seal(connectRequest(host, port), conf));
-    return (await this.open(conf))[1] as number;
+    return (await this.ask(connectRequest(host, port), conf))[1] as number;
+  }
+
+  /** Any request, sealed. @returns the reply's octets */
+  async ask(request: Uint8Array, conf = true): Promise<Buffer> {
+    this.send(this.seal(request, conf));
+    return this.open(conf);
+  }
+
+  /** The handshake up to the request; the proxy must agree to the level. */
+  static async ready(
+    proxy: { host?: string; port: number },
+    { level = 2, ...options }: ContextOptions & { level?: 1 | 2 } = {},
+  ): Promise<RawClient> {
+    const client = await RawClient.connect(proxy.port, proxy.host);
+    await client.authenticate(options);
+    const agreed = await client.negotiate(level);
+    if (agreed !== level) throw new Error(`level ${agreed} agreed`);
+    return client;
   }
 
   /** All of the handshake at one level; the proxy must agree to it and open the destination. */
   static async through(
     proxy: { port: number },
     destination: { host?: string; port: number },
-    { level = 2, ...options }: ContextOptions & { level?: 1 | 2 } = {},
+    options: ContextOptions & { level?: 1 | 2 } = {},
   ): Promise<RawClient> {
-    const client = await RawClient.connect(proxy.port);
-    await client.authenticate(options);
-    const agreed = await client.negotiate(level);
-    if (agreed !== level) throw new Error(`level ${agreed} agreed`);
+    const { level = 2 } = options;
+    const client = await RawClient.ready(proxy, options);
     const rep = await client.request(destination.host ?? "127.0.0.1", destination.port, level === 2);
     if (rep !== 0) throw new Error(`REP ${rep}`);
     return client;

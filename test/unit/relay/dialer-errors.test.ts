@@ -28,6 +28,7 @@ test("errno to REP (RFC 1928 §6)", async (t) => {
     ["ENETDOWN", 0x03],
     ["EADDRNOTAVAIL", 0x03],
     ["EAFNOSUPPORT", 0x03],
+    ["EINVAL", 0x03],
     ["EHOSTUNREACH", 0x04],
     ["EHOSTDOWN", 0x04],
     ["ECONNREFUSED", 0x05],
