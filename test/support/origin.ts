@@ -1,4 +1,4 @@
-/** Destinations for the tests, on 127.0.0.1 and ports the system picked. */
+/** Destinations for the tests, on 127.0.0.1 and ports the system picked unless told otherwise. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
@@ -14,7 +14,7 @@ export class Origin {
   }
 
   /** @param serve gets each socket; both directions end on their own (allowHalfOpen) */
-  static async start(serve: (socket: Socket) => void, host = "127.0.0.1"): Promise<Origin> {
+  static async start(serve: (socket: Socket) => void, host = "127.0.0.1", port = 0): Promise<Origin> {
     const server = createServer({ allowHalfOpen: true });
     const origin = new Origin(server);
     server.on("connection", (socket) => {
@@ -22,7 +22,7 @@ export class Origin {
       socket.on("error", () => {});
       serve(socket);
     });
-    server.listen(0, host);
+    server.listen(port, host);
     await once(server, "listening");
     return origin;
   }

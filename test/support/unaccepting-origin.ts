@@ -1,5 +1,5 @@
 /**
- * A destination that is there and does not answer: it listens on a port of 127.0.0.1, accepts nothing, and its backlog
+ * A destination that is there and does not answer: it listens on a loopback address, accepts nothing, and its backlog
  * is full, so that the kernel drops each further SYN. Nothing leaves the machine.
  */
 import { once } from "node:events";
@@ -11,9 +11,10 @@ const LISTENER = `
 const { createServer } = require("node:net");
 const { parentPort, workerData } = require("node:worker_threads");
 const server = createServer({ allowHalfOpen: true }, (socket) => socket.on("error", () => {}).pipe(socket));
-server.listen({ port: 0, host: "127.0.0.1", backlog: 1 }, () => {
+const { gate, host, port } = workerData;
+server.listen({ port, host, backlog: 1 }, () => {
   parentPort.postMessage(server.address().port);
-  Atomics.wait(workerData, 0, 0);
+  Atomics.wait(gate, 0, 0);
 });
 `;
 
@@ -30,14 +31,15 @@ export class UnacceptingOrigin {
     this.#fillers = fillers;
   }
 
-  static async start(): Promise<UnacceptingOrigin> {
+  /** @param port 0: one that the system picks */
+  static async start(host = "127.0.0.1", port = 0): Promise<UnacceptingOrigin> {
     const gate = new Int32Array(new SharedArrayBuffer(4));
-    const worker = new Worker(LISTENER, { eval: true, workerData: gate });
-    const [port] = (await once(worker, "message")) as [number];
+    const worker = new Worker(LISTENER, { eval: true, workerData: { gate, host, port } });
+    const [bound] = (await once(worker, "message")) as [number];
     // Linux takes one connection more than the backlog.
-    const fillers = [0, 1].map(() => connect({ port, host: "127.0.0.1" }).on("error", () => {}));
+    const fillers = [0, 1].map(() => connect({ port: bound, host }).on("error", () => {}));
     await Promise.all(fillers.map((filler) => once(filler, "connect")));
-    return new UnacceptingOrigin(port, worker, gate, fillers);
+    return new UnacceptingOrigin(bound, worker, gate, fillers);
   }
 
   /** From now on it accepts and echoes. The kernel repeats a dropped SYN after a second. */
