@@ -44,7 +44,7 @@ const COMMANDS: Readonly<Record<number, string>> = {
 };
 
 export class Connection {
-  /** Resolves when the session is over and its audit record is out. Never rejects. */
+  /** Resolves when the session is over: its audit record is out and the client's socket is closed. Never rejects. */
   readonly done: Promise<void>;
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
@@ -77,10 +77,11 @@ export class Connection {
     this.#limit(options.timeouts.handshake, "HANDSHAKE_TIMEOUT", "the handshake took longer than");
   }
 
-  /** Ends the session at once. */
+  /** Ends the session at once; a client that was refused is not waited for any longer. */
   abort(error: GssocksError): void {
-    if (this.#pump !== null) this.#pump.abort(error);
-    else this.#feed({ type: "failed", error });
+    if (this.#pump !== null) return this.#pump.abort(error);
+    this.#feed({ type: "failed", error });
+    this.#socket.destroySoon();
   }
 
   readonly #onData = (octets: Buffer): void => this.#received(octets);
@@ -311,7 +312,8 @@ export class Connection {
     const { opened = 0, sealed = 0 } = this.#sealed?.counters ?? {};
     const octets = { bytesUp: up, bytesDown: down, sealedUp: opened, sealedDown: sealed };
     observer({ type: "session-closed", record: this.#record.close(error, octets) });
-    this.#resolveDone();
+    if (this.#socket.closed) this.#resolveDone();
+    else this.#socket.once("close", this.#resolveDone);
   }
 
   #limit(timeout: number, code: string, what: string, rep?: number): void {
