@@ -45,8 +45,9 @@ export class RawClient {
     socket.on("end", closed("end")).on("error", closed("reset")).on("close", closed("reset"));
   }
 
-  static async connect(port: number, host = "127.0.0.1"): Promise<RawClient> {
-    const socket = connect({ port, host, allowHalfOpen: true, noDelay: true });
+  /** @param localAddress the source address; the system's choice where absent */
+  static async connect(port: number, host = "127.0.0.1", localAddress?: string): Promise<RawClient> {
+    const socket = connect({ port, host, localAddress, allowHalfOpen: true, noDelay: true });
     await once(socket, "connect");
     return new RawClient(socket);
   }
