@@ -26,10 +26,9 @@ async function serve(file: string): Promise<void> {
   try {
     process.on("uncaughtException", (error) => die(logger, destination, error));
     const server = new Server(serverOptions(config), logObserver(logger));
-    const stopped = untilSignalled();
+    const stopped = onSignals(() => server.abort());
     await server.start();
     await stopped;
-    void untilSignalled().then(() => server.abort());
     await server.stop(config.timeouts.drain);
   } catch (error) {
     logger.fatal({ code: (error as { code?: string }).code, reason: (error as Error).message }, "failed");
@@ -53,9 +52,19 @@ function logFailed(error: Error): never {
   process.exit(1);
 }
 
-function untilSignalled(): Promise<void> {
+/**
+ * Resolves at the first signal; each one that follows calls `again`. The listeners stay: without one, a signal would end the
+ * process there and then, and the log with it.
+ */
+function onSignals(again: () => void): Promise<void> {
   return new Promise((resolve) => {
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.once(signal, () => resolve());
+    let first = true;
+    const signalled = () => {
+      if (!first) return again();
+      first = false;
+      resolve();
+    };
+    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, signalled);
   });
 }
 
