@@ -172,7 +172,13 @@ const ROWS: readonly Row[] = [
       "the two ends and the KDC have no encryption type in common: compare permitted_enctypes in krb5.conf with the keys of the service (klist -ke)",
   ],
 
-  // The keytab.
+  // The keytab. MIT gives the next two one number: the text alone says which of them is older.
+  [
+    "TICKET_OLD_KVNO",
+    (f) => /ticket is likely out of date/.test(f.text),
+    (c, f) =>
+      `the keytab ${keytabOf(c)} no longer has the key (kvno ${f.find(/kvno (\d+)/)}) of the ticket for ${f.find(/ticket server (\S+)/)}, it has newer ones: the initiator's user gets a new ticket with kinit; keep an old key in the keytab for as long as tickets live`,
+  ],
   [
     "KEYTAB_OLD_KVNO",
     (f) => f.is([44, 230], /keytab is likely out of date/),

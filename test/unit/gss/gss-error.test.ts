@@ -297,6 +297,28 @@ suite("acceptor", () => {
     );
   });
 
+  test("a keytab that no longer has the ticket's key", async () => {
+    const pruned = inRealm("pruned.keytab");
+    await realm.ktadd("host/localhost", pruned);
+    await realm.ktadd("host/localhost", pruned);
+    await realm.kinit("alice", { ccache: "before" });
+    const credential = await Credential.initiator({ ccache: `FILE:${inRealm("before")}` });
+    const token = await firstToken("host@localhost", { credential });
+    credential.close();
+    await realm.kadmin([`ktremove -q -k ${pruned} host/localhost old`]);
+    await accept(token, pruned);
+    await realm.ktadd("host/localhost", pruned);
+    await realm.kadmin([`ktremove -q -k ${pruned} host/localhost old`]);
+    await fails(
+      () => accept(token, pruned),
+      "TICKET_OLD_KVNO",
+      pruned,
+      "kvno 4",
+      "host/localhost@EXAMPLE.TEST",
+      "kinit",
+    );
+  });
+
   test("a key with the right number that is not the KDC's", async () => {
     const wrong = inRealm("wrong.keytab");
     const input = `addent -password -p rcmd/localhost -k 2 -e aes256-cts\nnot-it\nwkt ${wrong}\nq\n`;
