@@ -24,6 +24,8 @@ export interface FailureContext {
   keytab?: string | undefined;
   clientKeytab?: string | undefined;
   ccache?: string | undefined;
+  /** No token of the peer was there yet: what does not decrypt is between us and a KDC. */
+  beforePeer?: boolean | undefined;
 }
 
 export interface Cause {
@@ -40,7 +42,7 @@ const KG_KEYTAB_NOMATCH = 39756033;
 
 type Row = readonly [
   code: string,
-  matches: (failure: Facts) => boolean,
+  matches: (failure: Facts, context: FailureContext) => boolean,
   text: (context: FailureContext, failure: Facts) => string,
 ];
 
@@ -172,6 +174,13 @@ const ROWS: readonly Row[] = [
       "the two ends and the KDC have no encryption type in common: compare permitted_enctypes in krb5.conf with the keys of the service (klist -ke)",
   ],
 
+  [
+    "KDC_REFUSED_TICKET",
+    (f, c) => c.beforePeer === true && f.is([31], /^KDC returned error string: PROCESS_TGS/),
+    (c) =>
+      `a KDC could not read the ticket it was shown: get a new one with kinit; if ${quoted(c.target, "the target")} is in another realm, the KDCs of the two realms must have the same key, with the same version, for the trust between them (krbtgt/REALM@REALM), and the KDC's log says what it lacks`,
+  ],
+
   // The keytab. MIT gives the next two one number: the text alone says which of them is older.
   [
     "TICKET_OLD_KVNO",
@@ -275,7 +284,7 @@ const ROWS: readonly Row[] = [
 export function likelyCause(failure: NativeFailure, context: FailureContext): Cause | undefined {
   const facts = new Facts(failure, context);
   for (const [code, matches, text] of ROWS) {
-    if (matches(facts)) return { code, text: text(context, facts) };
+    if (matches(facts, context)) return { code, text: text(context, facts) };
   }
   const aboutKeytab = facts.is([45, 179, 180, 181, 184, 235], /key ?tab(le)?\b/i);
   return aboutKeytab ? keytabCause(context, facts) : undefined;

@@ -118,7 +118,7 @@ export class SecurityContext {
   init(token: Uint8Array | null): Promise<StepResult> {
     const options = this.#initiator;
     if (options === undefined) return Promise.reject(wrongRole("init", "an acceptor"));
-    return this.#step("network", () =>
+    return this.#step("network", token, () =>
       native.initSecContext(
         this.#handle,
         this.#credential?.handle ?? null,
@@ -135,7 +135,7 @@ export class SecurityContext {
   /** gss_accept_sec_context. */
   accept(token: Uint8Array): Promise<StepResult> {
     if (this.#initiator !== undefined) return Promise.reject(wrongRole("accept", "an initiator"));
-    return this.#step("local", () =>
+    return this.#step("local", token, () =>
       native.acceptSecContext(this.#handle, this.#credential?.handle ?? null, this.#bindings, token),
     );
   }
@@ -280,13 +280,21 @@ export class SecurityContext {
     }
   }
 
-  #step(kind: CallKind, call: () => Promise<NativeInitResult & NativeAcceptResult>): Promise<StepResult> {
-    const step = this.#tail.then(() => this.#run(kind, call));
+  #step(
+    kind: CallKind,
+    token: Uint8Array | null,
+    call: () => Promise<NativeInitResult & NativeAcceptResult>,
+  ): Promise<StepResult> {
+    const step = this.#tail.then(() => this.#run(kind, token, call));
     this.#tail = step.catch(() => undefined);
     return step;
   }
 
-  async #run(kind: CallKind, call: () => Promise<NativeAcceptResult>): Promise<StepResult> {
+  async #run(
+    kind: CallKind,
+    token: Uint8Array | null,
+    call: () => Promise<NativeAcceptResult>,
+  ): Promise<StepResult> {
     if (this.#established)
       throw new UsageError("CONTEXT_ESTABLISHED", "the security context is established already");
     try {
@@ -298,7 +306,7 @@ export class SecurityContext {
       return { complete: this.#established, token: result.token ?? null };
     } catch (error) {
       this.close();
-      throw toError(error, this.#failureContext);
+      throw toError(error, { ...this.#failureContext, beforePeer: token === null });
     }
   }
 
