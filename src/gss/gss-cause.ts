@@ -26,6 +26,8 @@ export interface FailureContext {
   ccache?: string | undefined;
   /** No token of the peer was there yet: what does not decrypt is between us and a KDC. */
   beforePeer?: boolean | undefined;
+  /** The token that was accepted is IAKERB's. */
+  iakerb?: boolean | undefined;
 }
 
 export interface Cause {
@@ -161,6 +163,13 @@ const ROWS: readonly Row[] = [
     (f) => f.is([156], /^Cannot contact any KDC/),
     (_c, f) =>
       `no KDC of realm ${f.find(/realm '([^']+)'/)} answers: check the network, the firewall (port 88) and [realms] in krb5.conf`,
+  ],
+  [
+    // MIT means to tell the initiator, and fails in making that message.
+    "KDC_UNREACHABLE",
+    (f, c) => c.iakerb === true && /^ASN\.1 structure is missing a required field/.test(f.text),
+    () =>
+      "this server reaches no KDC of the realm that the initiator named, as it must for IAKERB: check the network, the firewall (port 88) and [realms] in krb5.conf; if it does, the initiator's token is malformed",
   ],
   [
     "KRB5_CONF_INVALID",

@@ -34,3 +34,10 @@ export function parseMechanism(text: string): string | undefined {
   if (OID.test(text)) return text;
   return MECHANISMS.find(([name]) => name === text.toLowerCase())?.[1];
 }
+
+const IAKERB_DER = Buffer.from("06062b0601050205", "hex");
+
+/** Whether a token is one of IAKERB, or has one inside (SPNEGO): each of them begins with its OID (RFC 2743 §3.1). */
+export function holdsIakerb(token: Uint8Array): boolean {
+  return Buffer.from(token.buffer, token.byteOffset, token.byteLength).includes(IAKERB_DER);
+}

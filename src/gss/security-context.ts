@@ -15,6 +15,7 @@ import {
   type NativeInitResult,
   native,
 } from "./native.js";
+import { holdsIakerb } from "./oids.js";
 
 export interface InitiatorContextOptions {
   /** The acceptor's name; must stay open until the context is established. */
@@ -118,7 +119,7 @@ export class SecurityContext {
   init(token: Uint8Array | null): Promise<StepResult> {
     const options = this.#initiator;
     if (options === undefined) return Promise.reject(wrongRole("init", "an acceptor"));
-    return this.#step("network", token, () =>
+    return this.#step("network", { beforePeer: token === null }, () =>
       native.initSecContext(
         this.#handle,
         this.#credential?.handle ?? null,
@@ -135,7 +136,9 @@ export class SecurityContext {
   /** gss_accept_sec_context. */
   accept(token: Uint8Array): Promise<StepResult> {
     if (this.#initiator !== undefined) return Promise.reject(wrongRole("accept", "an initiator"));
-    return this.#step("local", token, () =>
+    // IAKERB has the acceptor ask a KDC, and the initiator says of which realm: it must not hold up the others.
+    const iakerb = holdsIakerb(token);
+    return this.#step(iakerb ? "network" : "local", { iakerb }, () =>
       native.acceptSecContext(this.#handle, this.#credential?.handle ?? null, this.#bindings, token),
     );
   }
@@ -282,17 +285,17 @@ export class SecurityContext {
 
   #step(
     kind: CallKind,
-    token: Uint8Array | null,
+    context: FailureContext,
     call: () => Promise<NativeInitResult & NativeAcceptResult>,
   ): Promise<StepResult> {
-    const step = this.#tail.then(() => this.#run(kind, token, call));
+    const step = this.#tail.then(() => this.#run(kind, context, call));
     this.#tail = step.catch(() => undefined);
     return step;
   }
 
   async #run(
     kind: CallKind,
-    token: Uint8Array | null,
+    context: FailureContext,
     call: () => Promise<NativeAcceptResult>,
   ): Promise<StepResult> {
     if (this.#established)
@@ -306,7 +309,7 @@ export class SecurityContext {
       return { complete: this.#established, token: result.token ?? null };
     } catch (error) {
       this.close();
-      throw toError(error, { ...this.#failureContext, beforePeer: token === null });
+      throw toError(error, { ...this.#failureContext, ...context });
     }
   }
 
