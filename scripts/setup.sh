@@ -5,17 +5,20 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# What each package is for. Base: to build and to run with a realm of one's own.
-base=(
-  g++ make cmake    # the addon
+# What each package is for, which is also what is said when it is installed. Base: to build and to run with a realm of
+# one's own.
+base=$(
+  cat <<'PACKAGES'
+  g++ make cmake    # to build the addon
   pkg-config        # finds the GSS-API library for it
   libkrb5-dev       # the GSS-API library
   krb5-kdc          # the realm: krb5kdc, kdb5_util
   krb5-admin-server # the realm: kadmin.local
   krb5-user         # kinit, klist, kvno
-  curl              # the program that is shown going through the proxy
+PACKAGES
 )
-tests=(
+tests=$(
+  cat <<'PACKAGES'
   python3-gssapi         # an independent GSS initiator and acceptor
   openssh-client         # ssh through `gssocks connect` ...
   openssh-server         # ... to an sshd the test starts
@@ -24,6 +27,7 @@ tests=(
   mount                  # ... and its host names
   clang-format           # npm run lint
   debian-archive-keyring # to check the signatures of a newer curl
+PACKAGES
 )
 
 say() { echo "setup: $*"; }
@@ -34,38 +38,41 @@ fail() {
 
 # Runs a command whose output is of interest only if it fails.
 quietly() {
-  local log
-  log=$(mktemp)
-  if ! "$@" >"$log" 2>&1 </dev/null; then
-    cat "$log" >&2
-    rm -f "$log"
+  local output
+  output=$("$@" 2>&1 </dev/null) || {
+    printf '%s\n' "$output" >&2
     fail "this failed: $*"
-  fi
-  rm -f "$log"
+  }
 }
 
+# Names what is missing of the packages in lines of the form above, as such lines.
 missing_packages() {
-  local installed package
+  local installed names reason package lacking
   installed=$(dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' 2>/dev/null | sed -n 's/^\([^ :]*\).* installed$/\1/p')
-  for package in "$@"; do grep -Fqx "$package" <<<"$installed" || echo "$package"; done
+  while IFS='#' read -r names reason; do
+    lacking=()
+    for package in $names; do grep -Fqx "$package" <<<"$installed" || lacking+=("$package"); done
+    if [[ ${#lacking[@]} -gt 0 ]]; then printf '    %-22s #%s\n' "${lacking[*]}" "$reason"; fi
+  done
 }
 
-install_packages() {
-  local root=()
-  say "installing Debian packages: $*"
+# A subshell of its own, whose end takes policy-rc.d away, however it ends.
+install_packages() (
+  root=()
   if [[ $(id -u) != 0 ]]; then
-    command -v sudo >/dev/null || fail "this needs root, and there is no sudo; as root: apt-get install --no-install-recommends $*"
+    by_hand="As root, once: apt-get install --no-install-recommends $*"
+    command -v sudo >/dev/null || fail "that needs root, and there is no sudo. $by_hand"
     root=(sudo)
-    sudo true || fail "sudo refused; as root: apt-get install --no-install-recommends $*"
+    sudo true || fail "that needs root, and sudo refused. $by_hand"
   fi
   # The daemons among them are for tests to start: policy-rc.d (101: not allowed) keeps the packages from starting
   # them now, and `systemctl disable` from starting at boot. Without a system manager neither does anything.
-  local policy=/usr/sbin/policy-rc.d package daemons=()
+  policy=/usr/sbin/policy-rc.d daemons=()
   if [[ ! -e $policy ]]; then
-    printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee $policy >/dev/null
-    "${root[@]}" chmod 755 $policy
     # shellcheck disable=SC2064
     trap "${root[*]} rm -f $policy" EXIT
+    printf '#!/bin/sh\nexit 101\n' | "${root[@]}" tee $policy >/dev/null
+    "${root[@]}" chmod 755 $policy
   fi
   for package in "$@"; do
     case $package in
@@ -74,11 +81,13 @@ install_packages() {
     esac
   done
   quietly "${root[@]}" apt-get update
-  quietly "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+  # A fresh machine may be installing its updates: wait for that.
+  quietly "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
   if [[ ${#daemons[@]} -gt 0 ]] && command -v systemctl >/dev/null; then
     "${root[@]}" systemctl disable "${daemons[@]}" >/dev/null 2>&1 || true
   fi
-}
+)
 
 # True if FILE is missing or older than one of the others (files, or directories for all in them).
 older_than() {
@@ -92,13 +101,19 @@ node -e '
   process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1);
 ' || fail "Node $(node --version) is too old: 20.19 or later is needed"
 
-wanted=("${base[@]}")
-if [[ ${1:-} == --test ]]; then wanted+=("${tests[@]}"); fi
+wanted=$base
+if [[ ${1:-} == --test ]]; then wanted+=$'\n'$tests; fi
 if command -v dpkg-query >/dev/null; then
-  mapfile -t missing < <(missing_packages "${wanted[@]}")
-  if [[ ${#missing[@]} -gt 0 ]]; then install_packages "${missing[@]}"; fi
+  missing=$(missing_packages <<<"$wanted")
+  if [[ -n $missing ]]; then
+    say "installing Debian packages:"
+    echo "$missing"
+    # shellcheck disable=SC2046
+    install_packages $(cut -d '#' -f 1 <<<"$missing")
+  fi
 else
-  say "not a Debian: it is for you to provide what these packages hold: ${wanted[*]}"
+  say "not a Debian: it is for you to provide what these packages hold:"
+  echo "$wanted"
 fi
 
 # Install scripts stay off: one package would download a binary, and the addon is built below.
