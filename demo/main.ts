@@ -6,6 +6,7 @@
 import { once } from "node:events";
 import { createServer, get, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { fileURLToPath } from "node:url";
 import { connect, type ProxyStream } from "../src/index.js";
 import { formatEndpoint } from "../src/protocol/address.js";
 import { CLI, ProxyServer } from "../test/support/proxy.js";
@@ -13,6 +14,7 @@ import { Realm } from "../test/support/realm.js";
 import { makePage } from "./page.js";
 
 const PASSWORD = "alice-password";
+const FETCH_CURL = fileURLToPath(new URL("../../scripts/fetch-curl.sh", import.meta.url));
 
 const say = (text = "") => process.stdout.write(`${text}\n`);
 const step = (title: string, ...lines: string[]) => {
@@ -24,9 +26,10 @@ async function main(): Promise<void> {
   const stopped = Promise.race(["SIGINT", "SIGTERM", "SIGHUP"].map((signal) => once(process, signal)));
   const cleanUp: (() => Promise<unknown>)[] = [];
   try {
-    const right = await run(cleanUp);
+    const { right, byHand } = await run(cleanUp);
     process.exitCode = right ? 0 : 1;
     if (process.argv.includes("--once")) return;
+    step("Try it by hand, in another terminal", ...byHand);
     say("\nAll of this stays up until Ctrl-C.");
     await stopped;
     say("\nTaking it all down.");
@@ -35,7 +38,9 @@ async function main(): Promise<void> {
   }
 }
 
-async function run(cleanUp: (() => Promise<unknown>)[]): Promise<boolean> {
+async function run(
+  cleanUp: (() => Promise<unknown>)[],
+): Promise<{ right: boolean; byHand: readonly string[] }> {
   const realm = await Realm.start();
   cleanUp.push(() => realm.stop());
   step("A realm of its own", `${realm.name}, KDC on 127.0.0.1:${realm.kdcPort}, everything in ${realm.dir}`);
@@ -70,8 +75,7 @@ async function run(cleanUp: (() => Promise<unknown>)[]): Promise<boolean> {
   const received = await fetchPage(stream, originPort);
   const right = received.equals(page);
   await tellSession(proxy, stream, received, right);
-  tellByHand(realm, proxy, originPort);
-  return right;
+  return { right, byHand: linesByHand(realm, proxy, originPort) };
 }
 
 async function startOrigin(page: Buffer): Promise<Server> {
@@ -119,17 +123,26 @@ async function tellSession(
   );
 }
 
-function tellByHand(realm: Realm, proxy: ProxyServer, originPort: number): void {
+/** Lines for the shell of another terminal. */
+function linesByHand(realm: Realm, proxy: ProxyServer, originPort: number): string[] {
   const { KRB5_CONFIG, KRB5CCNAME } = realm.env;
-  step(
-    "Try it by hand, in another terminal",
-    `export KRB5_CONFIG=${KRB5_CONFIG} KRB5CCNAME=${KRB5CCNAME}.by-hand`,
-    `gssocks() { ${process.execPath} ${CLI} "$@"; }`,
+  const gssocks = `${quote(process.execPath)} ${quote(CLI)}`;
+  // ssh reads % itself.
+  const proxyCommand = `${gssocks.replaceAll("%", "%%")} connect %h %p --proxy ${proxy.address}`;
+  return [
+    `export KRB5_CONFIG=${quote(`${KRB5_CONFIG}`)} KRB5CCNAME=${quote(`${KRB5CCNAME}.by-hand`)}`,
+    `gssocks() { ${gssocks} "$@"; }`,
     `kinit alice          # the password is ${PASSWORD}`,
     `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | gssocks connect 127.0.0.1 ${originPort} --proxy ${proxy.address}`,
-    `ssh -o ProxyCommand='${process.execPath} ${CLI} connect %h %p --proxy ${proxy.address}' localhost`,
-    `curl --socks5-hostname localhost:${proxy.ports[1]} --socks5-gssapi http://127.0.0.1:${originPort}/    # curl 8.20 or newer`,
-  );
+    `ssh -o ${quote(`ProxyCommand=${proxyCommand}`)} localhost          # where an sshd runs`,
+    `curl=$(${quote(FETCH_CURL)})          # version 8.20 or newer; Debian 12's and 13's cannot do it`,
+    `"$curl" --socks5-hostname localhost:${proxy.ports[1]} --socks5-gssapi http://127.0.0.1:${originPort}/`,
+  ];
+}
+
+/** One word for the shell, whatever is in it. */
+function quote(text: string): string {
+  return /^[\w./:@=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 await main();
