@@ -85,7 +85,14 @@ export class Connection {
   }
 
   readonly #onData = (octets: Buffer): void => this.#received(octets);
-  readonly #onEnd = (): void => this.#feed({ type: "ended" });
+  readonly #onEnd = (): void => {
+    try {
+      this.#protection?.end();
+    } catch (error) {
+      return this.#feed({ type: "failed", error: asError(error) });
+    }
+    this.#feed({ type: "ended" });
+  };
   readonly #onError = (error: NodeJS.ErrnoException): void =>
     this.#feed({
       type: "failed",
