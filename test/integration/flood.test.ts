@@ -149,4 +149,34 @@ test("floods while the server is busy", async (context) => {
       },
     );
   }
+
+  await context.test("behind the request, cut where most of it is held", async (t) => {
+    const unaccepting = await UnacceptingOrigin.start();
+    t.after(() => unaccepting.stop());
+    const client = await RawClient.connect(proxy.port);
+    t.after(() => client.close());
+    await client.authenticate();
+    assert.equal(await client.negotiate(2), 2);
+    // Just not enough for the server to stop reading, then a token that lacks its last octet.
+    const request = client.seal(connectRequest("127.0.0.1", unaccepting.port));
+    const first = client.seal(Buffer.alloc(65_000, 1));
+    const second = client.seal(Buffer.alloc(65_000, 2));
+    client.send(request, first, second.subarray(0, -1));
+    await until("the server has read it", () => {
+      const end = tcpEnd(`127.0.0.1:${proxy.port}`, client.address);
+      return client.socket.writableLength === 0 && end?.receiveQueue === 0;
+    });
+    // That octet, and with it as much as one read of the socket may bring.
+    const third = Array.from({ length: 30 }, () => client.seal(Buffer.alloc(2000, 3)));
+    client.send(second.subarray(-1), ...third);
+
+    unaccepting.accept();
+    const reply = await client.open();
+    if (reply[1] !== 0x00) {
+      const { code, reason } = await proxy.audit((each) => each.client === client.address);
+      assert.fail(`${code}: ${reason}`);
+    }
+    const back = await client.openOctets(65_000 + 65_000 + 60_000);
+    assert.deepEqual([back[0], back[65_000], back[130_000]], [1, 2, 3]);
+  });
 });
