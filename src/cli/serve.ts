@@ -53,8 +53,8 @@ function logFailed(error: Error): never {
 }
 
 /**
- * Resolves at the first signal; each one that follows calls `again`. The listeners stay: without one, a signal would end the
- * process there and then, and the log with it.
+ * Resolves at the first signal; each one that follows calls `again`. The listeners stay: without one, a signal would
+ * end the process there and then, and the log with it.
  */
 function onSignals(again: () => void): Promise<void> {
   return new Promise((resolve) => {

@@ -36,7 +36,10 @@ import { type Request, takeRequest } from "./request.js";
 /** Most token exchanges take one leg, IAKERB six: a client that wants more is stalling. */
 const MAX_LEGS = 16;
 
-/** What a driver that stops reading past 64 KiB may hold, one sealed token that was there in part, and one read of the socket. */
+/**
+ * What a driver that stops reading past 64 KiB may have kept, one token that was there in part, and one read of the
+ * socket behind it.
+ */
 const RECEIVE_LIMIT = 3 * 65536;
 
 export type ServerState =
