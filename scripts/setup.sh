@@ -27,6 +27,8 @@ tests=$(
   mount                  # ... and its host names
   clang-format           # npm run lint
   debian-archive-keyring # to check the signatures of a newer curl
+  krb5-pkinit            # anonymous tickets (kinit -n) ...
+  openssl                # ... and the KDC's certificate for them
 PACKAGES
 )
 

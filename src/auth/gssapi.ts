@@ -1,7 +1,7 @@
 /** METHOD 0x01 on the server: contexts accepted with our keytab (RFC 1961 §3.6, §4). */
 import { PolicyError } from "../errors.js";
 import { Credential } from "../gss/credential.js";
-import { GSS_C_ANON_FLAG, GSS_C_CONF_FLAG, GSS_C_INTEG_FLAG } from "../gss/flags.js";
+import { GSS_C_CONF_FLAG, GSS_C_INTEG_FLAG } from "../gss/flags.js";
 import { Name } from "../gss/name.js";
 import { GSS_MECH_KRB5, GSS_MECH_SPNEGO, mechanismName } from "../gss/oids.js";
 import { SecurityContext } from "../gss/security-context.js";
@@ -60,6 +60,8 @@ export class GssapiExchange implements AuthExchange {
   readonly context: SecurityContext;
   readonly #mechanisms: readonly string[];
   readonly #targetNames: readonly string[] | null;
+  /** The client's, once its context is complete, even where it is refused then. */
+  principal: string | null = null;
 
   constructor(credential: Credential, mechanisms: readonly string[], targetNames: readonly string[] | null) {
     this.context = SecurityContext.acceptor({ credential });
@@ -70,14 +72,15 @@ export class GssapiExchange implements AuthExchange {
   async step(token: Buffer): Promise<AuthStep> {
     const { complete, token: output } = await this.context.accept(token);
     if (!complete) return { complete, token: output };
-    const { initiator, acceptor, mechanism, flags } = this.context.inquire();
+    const { initiator, anonymous, acceptor, mechanism } = this.context.inquire();
+    this.principal = initiator;
     if (!this.#mechanisms.includes(mechanism)) {
       throw new PolicyError(
         "MECHANISM_NOT_ALLOWED",
         `the mechanism ${mechanismName(mechanism)} is not allowed (gssapi.mechanisms)`,
       );
     }
-    if ((flags & GSS_C_ANON_FLAG) !== 0) throw new PolicyError("ANONYMOUS", "the client is anonymous");
+    if (anonymous) throw new PolicyError("ANONYMOUS", "the client is anonymous");
     if (this.#targetNames !== null && !this.#targetNames.some((allowed) => isTarget(acceptor, allowed))) {
       throw new PolicyError(
         "TARGET_NOT_ALLOWED",

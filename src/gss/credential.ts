@@ -1,7 +1,7 @@
 import { callQueue } from "./call-queue.js";
 import { GSS_C_ACCEPT, GSS_C_BOTH, GSS_C_INITIATE } from "./flags.js";
 import { type FailureContext, toError } from "./gss-error.js";
-import { Name, takeDisplayName } from "./name.js";
+import { Name, takeName } from "./name.js";
 import { type CredentialHandle, native, type StoreElement } from "./native.js";
 import { GSS_MECH_KRB5 } from "./oids.js";
 
@@ -110,7 +110,7 @@ export class Credential {
         native.inquireCred(this.handle),
       );
       return {
-        name: takeDisplayName(name) || undefined,
+        name: takeName(name).text || undefined,
         lifetime,
         usage: USAGES.get(usage) ?? "both",
         mechanisms,

@@ -13,6 +13,7 @@ import {
   routineError,
 } from "./flags.js";
 import type { NativeFailure } from "./native.js";
+import { holdsIakerb, mechanismName, tokenMechanism } from "./oids.js";
 
 /** What the caller knows of a call: it goes into the error's text. */
 export interface FailureContext {
@@ -24,10 +25,8 @@ export interface FailureContext {
   keytab?: string | undefined;
   clientKeytab?: string | undefined;
   ccache?: string | undefined;
-  /** No token of the peer was there yet: what does not decrypt is between us and a KDC. */
-  beforePeer?: boolean | undefined;
-  /** The token that was accepted is IAKERB's. */
-  iakerb?: boolean | undefined;
+  /** The peer's, where the call took one; null where it was the first call, before the peer had sent any. */
+  token?: Uint8Array | null | undefined;
 }
 
 export interface Cause {
@@ -167,7 +166,10 @@ const ROWS: readonly Row[] = [
   [
     // MIT means to tell the initiator, and fails in making that message.
     "KDC_UNREACHABLE",
-    (f, c) => c.iakerb === true && /^ASN\.1 structure is missing a required field/.test(f.text),
+    (f, c) =>
+      c.token instanceof Uint8Array &&
+      holdsIakerb(c.token) &&
+      /^ASN\.1 structure is missing a required field/.test(f.text),
     () =>
       "this server reaches no KDC of the realm that the initiator named, as it must for IAKERB: check the network, the firewall (port 88) and [realms] in krb5.conf; if it does, the initiator's token is malformed",
   ],
@@ -185,7 +187,7 @@ const ROWS: readonly Row[] = [
 
   [
     "KDC_REFUSED_TICKET",
-    (f, c) => c.beforePeer === true && f.is([31], /^KDC returned error string: PROCESS_TGS/),
+    (f, c) => c.token === null && f.is([31], /^KDC returned error string: PROCESS_TGS/),
     (c) =>
       `a KDC could not read the ticket it was shown: get a new one with kinit; if ${quoted(c.target, "the target")} is in another realm, the KDCs of the two realms must have the same key, with the same version, for the trust between them (krbtgt/REALM@REALM), and the KDC's log says what it lacks`,
   ],
@@ -272,9 +274,13 @@ const ROWS: readonly Row[] = [
   ],
   [
     "MECHANISM_NOT_ACCEPTED",
-    (f) => f.call === "gss_accept_sec_context" && f.routine === GSS_S_NO_CRED && f.minor === 0,
-    () =>
-      "the initiator's token is empty or of a mechanism that this acceptor has no credential for: add the mechanism to those it accepts, or let the initiator use another",
+    (f) =>
+      f.call === "gss_accept_sec_context" &&
+      ((f.routine === GSS_S_NO_CRED && f.minor === 0) || /^SPNEGO cannot find mech/.test(f.text)),
+    (c, f) => {
+      const what = f.minor === 0 ? usedMechanism(c.token) : "offers only mechanisms inside SPNEGO";
+      return `the initiator ${what}, which this acceptor does not take: add the mechanism to those it accepts, or let the initiator use another`;
+    },
   ],
   [
     "MECHANISM_UNAVAILABLE",
@@ -340,6 +346,13 @@ function lookAt(path: string): "missing" | "unreadable" | "readable" {
 
 function keytabOf(context: FailureContext): string {
   return context.keytab ?? "(the default one: KRB5_KTNAME, or default_keytab_name in krb5.conf)";
+}
+
+function usedMechanism(token: Uint8Array | null | undefined): string {
+  const oid = token ? tokenMechanism(token) : undefined;
+  return oid === undefined
+    ? "sent an empty token, or one of an unknown mechanism"
+    : `uses the mechanism ${mechanismName(oid)}`;
 }
 
 function ccacheOf(context: FailureContext): string {

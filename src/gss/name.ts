@@ -3,6 +3,7 @@ import { callQueue } from "./call-queue.js";
 import { toError } from "./gss-error.js";
 import { type NameHandle, native } from "./native.js";
 import {
+  GSS_C_NT_ANONYMOUS,
   GSS_C_NT_EXPORT_NAME,
   GSS_C_NT_HOSTBASED_SERVICE,
   GSS_C_NT_USER_NAME,
@@ -109,12 +110,23 @@ export class Name {
   }
 }
 
-/** The text of a handle the caller owns, which is closed; empty for none. */
-export function takeDisplayName(handle: NameHandle | undefined): string {
-  if (handle === undefined) return "";
+export interface DisplayedName {
+  text: string;
+  /** OID. */
+  nameType: string | undefined;
+}
+
+/** Whether it is nobody's: by its type, or as Kerberos' anonymous principal, which may have a realm (RFC 8062 §3). */
+export function isAnonymous({ text, nameType }: DisplayedName): boolean {
+  return nameType === GSS_C_NT_ANONYMOUS || /^WELLKNOWN\/ANONYMOUS(@|$)/.test(text);
+}
+
+/** Text and type of a handle the caller owns, which is closed; empty for none. */
+export function takeName(handle: NameHandle | undefined): DisplayedName {
+  if (handle === undefined) return { text: "", nameType: undefined };
   const name = new Name(handle);
   try {
-    return name.toString();
+    return { text: name.toString(), nameType: name.nameType };
   } finally {
     name.close();
   }

@@ -36,8 +36,52 @@ export function parseMechanism(text: string): string | undefined {
 }
 
 const IAKERB_DER = Buffer.from("06062b0601050205", "hex");
+const NTLMSSP_SIGNATURE = Buffer.from("NTLMSSP\0");
 
 /** Whether a token is one of IAKERB, or has one inside (SPNEGO): each of them begins with its OID (RFC 2743 §3.1). */
 export function holdsIakerb(token: Uint8Array): boolean {
-  return Buffer.from(token.buffer, token.byteOffset, token.byteLength).includes(IAKERB_DER);
+  return asBuffer(token).includes(IAKERB_DER);
+}
+
+/**
+ * The mechanism that a context's first token says it is of; undefined where it does not say.
+ *
+ *     60 | length (1 to 5 octets) | 06 | length | OID | the mechanism's own          RFC 2743 §3.1
+ *     "NTLMSSP" 00 ...                                                                NTLMSSP has no such header
+ */
+export function tokenMechanism(token: Uint8Array): string | undefined {
+  if (asBuffer(token.subarray(0, NTLMSSP_SIGNATURE.length)).equals(NTLMSSP_SIGNATURE))
+    return GSS_MECH_NTLMSSP;
+  const [tag, first = 0] = token;
+  const at = 2 + (first < 0x80 ? 0 : first & 0x7f);
+  const length = token[at + 1] ?? 0;
+  if (tag !== 0x60 || token[at] !== 0x06 || length === 0 || length >= 0x80) return undefined;
+  const octets = token.subarray(at + 2, at + 2 + length);
+  return octets.length === length ? dotted(octets) : undefined;
+}
+
+/** X.690 §8.19: arcs in groups of seven bits, the first two in one. */
+function dotted(octets: Uint8Array): string | undefined {
+  const arcs: number[] = [];
+  let arc = 0;
+  for (const [index, octet] of octets.entries()) {
+    arc = arc * 128 + (octet & 0x7f);
+    if (!Number.isSafeInteger(arc)) return undefined;
+    if (octet >= 0x80) {
+      if (index === octets.length - 1) return undefined;
+      continue;
+    }
+    if (arcs.length === 0) {
+      const root = Math.min(2, Math.floor(arc / 40));
+      arcs.push(root, arc - root * 40);
+    } else {
+      arcs.push(arc);
+    }
+    arc = 0;
+  }
+  return arcs.join(".");
+}
+
+function asBuffer(octets: Uint8Array): Buffer {
+  return Buffer.from(octets.buffer, octets.byteOffset, octets.byteLength);
 }

@@ -3,12 +3,13 @@ import { type CallKind, callQueue } from "./call-queue.js";
 import { Credential } from "./credential.js";
 import {
   DEFAULT_INITIATOR_FLAGS,
+  GSS_C_ANON_FLAG,
   GSS_C_QOP_DEFAULT,
   GSS_S_CONTINUE_NEEDED,
   supplementaryInfo,
 } from "./flags.js";
 import { type FailureContext, toError } from "./gss-error.js";
-import { type Name, takeDisplayName } from "./name.js";
+import { isAnonymous, type Name, takeName } from "./name.js";
 import {
   type NativeAcceptResult,
   type NativeChannelBindings,
@@ -47,6 +48,8 @@ export interface StepResult {
 export interface ContextInfo {
   /** Display names; empty where the library has none. */
   initiator: string;
+  /** Whether the initiator is nobody that a rule or a log could name. */
+  anonymous: boolean;
   acceptor: string;
   /** OID. */
   mechanism: string;
@@ -119,7 +122,7 @@ export class SecurityContext {
   init(token: Uint8Array | null): Promise<StepResult> {
     const options = this.#initiator;
     if (options === undefined) return Promise.reject(wrongRole("init", "an acceptor"));
-    return this.#step("network", { beforePeer: token === null }, () =>
+    return this.#step("network", token, () =>
       native.initSecContext(
         this.#handle,
         this.#credential?.handle ?? null,
@@ -137,8 +140,7 @@ export class SecurityContext {
   accept(token: Uint8Array): Promise<StepResult> {
     if (this.#initiator !== undefined) return Promise.reject(wrongRole("accept", "an initiator"));
     // IAKERB has the acceptor ask a KDC, and the initiator says of which realm: it must not hold up the others.
-    const iakerb = holdsIakerb(token);
-    return this.#step(iakerb ? "network" : "local", { iakerb }, () =>
+    return this.#step(holdsIakerb(token) ? "network" : "local", token, () =>
       native.acceptSecContext(this.#handle, this.#credential?.handle ?? null, this.#bindings, token),
     );
   }
@@ -156,9 +158,12 @@ export class SecurityContext {
   inquire(): ContextInfo {
     return this.#call(() => {
       const info = native.inquireContext(this.#handle);
+      const initiator = takeName(info.initiator);
       return {
-        initiator: takeDisplayName(info.initiator),
-        acceptor: takeDisplayName(info.acceptor),
+        initiator: initiator.text,
+        // MIT's acceptor sets the flag only where the initiator asked for it: an anonymous ticket does not take that.
+        anonymous: (info.flags & GSS_C_ANON_FLAG) !== 0 || isAnonymous(initiator),
+        acceptor: takeName(info.acceptor).text,
         mechanism: info.mechanism ?? "",
         flags: info.flags,
         lifetime: info.lifetime,
@@ -285,17 +290,17 @@ export class SecurityContext {
 
   #step(
     kind: CallKind,
-    context: FailureContext,
+    token: Uint8Array | null,
     call: () => Promise<NativeInitResult & NativeAcceptResult>,
   ): Promise<StepResult> {
-    const step = this.#tail.then(() => this.#run(kind, context, call));
+    const step = this.#tail.then(() => this.#run(kind, token, call));
     this.#tail = step.catch(() => undefined);
     return step;
   }
 
   async #run(
     kind: CallKind,
-    context: FailureContext,
+    token: Uint8Array | null,
     call: () => Promise<NativeAcceptResult>,
   ): Promise<StepResult> {
     if (this.#established)
@@ -309,7 +314,7 @@ export class SecurityContext {
       return { complete: this.#established, token: result.token ?? null };
     } catch (error) {
       this.close();
-      throw toError(error, { ...this.#failureContext, ...context });
+      throw toError(error, { ...this.#failureContext, token });
     }
   }
 

@@ -189,6 +189,7 @@ export class Connection {
       const levels = this.#exchange.levels(this.#options.levels);
       this.#feed({ type: "accepted", complete: true, token: step.token, levels });
     } catch (error) {
+      this.#record.subject.principal = this.#exchange.principal;
       this.#feed({ type: "failed", error: asError(error) });
     }
   }

@@ -5,11 +5,16 @@ import type { LogLine, ProxyServer } from "./proxy.js";
 /**
  * The log line of the refusal, whose audit record must say the same.
  * @param client `address:port`, as RawClient has it
+ * @param outcome of the audit record: denied where it is our configuration that refuses
  */
-export async function refusal(proxy: ProxyServer, client: string): Promise<LogLine> {
+export async function refusal(
+  proxy: ProxyServer,
+  client: string,
+  outcome: "failed" | "denied" = "failed",
+): Promise<LogLine> {
   const line = await proxy.waitForLog((each) => each.msg === "session failed" && each.client === client);
   const record = await proxy.audit((each) => each.client === client);
-  assert.equal(record.outcome, "failed");
+  assert.equal(record.outcome, outcome);
   assert.deepEqual(
     [record.code, record.reason, record.principal],
     [line.code, line.reason, line.principal],

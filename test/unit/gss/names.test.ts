@@ -9,9 +9,10 @@ import {
   routineError,
   supplementaryInfo,
 } from "../../../src/gss/flags.js";
-import { Name } from "../../../src/gss/name.js";
+import { isAnonymous, Name } from "../../../src/gss/name.js";
 import { native } from "../../../src/gss/native.js";
 import {
+  GSS_C_NT_ANONYMOUS,
   GSS_C_NT_EXPORT_NAME,
   GSS_C_NT_HOSTBASED_SERVICE,
   GSS_MECH_IAKERB,
@@ -65,6 +66,22 @@ suite("names", () => {
 
   test("an empty name is refused with its cause", () => {
     assert.throws(() => Name.import(""), { name: "GssError", code: "BAD_NAME" });
+  });
+
+  test("anonymous names, of the type or by Kerberos' own principal", async () => {
+    const table: [principal: string, anonymous: boolean][] = [
+      ["WELLKNOWN/ANONYMOUS@WELLKNOWN:ANONYMOUS", true],
+      ["WELLKNOWN/ANONYMOUS@EXAMPLE.TEST", true],
+      ["WELLKNOWN/ANONYMOUS2@EXAMPLE.TEST", false],
+      ["alice/WELLKNOWN/ANONYMOUS@EXAMPLE.TEST", false],
+      ["alice@EXAMPLE.TEST", false],
+    ];
+    for (const [principal, anonymous] of table) {
+      const name = await Name.import(principal, "krb5-principal").canonicalize(GSS_MECH_KRB5);
+      const shown = { text: name.toString(), nameType: name.nameType };
+      assert.equal(isAnonymous(shown), anonymous, `${principal} is shown as ${JSON.stringify(shown)}`);
+    }
+    assert.equal(isAnonymous({ text: "", nameType: GSS_C_NT_ANONYMOUS }), true);
   });
 
   test("a closed name says so", () => {
