@@ -1,6 +1,7 @@
 /** The configuration file's shape. What comes out is parsed: no text that somebody would have to read again. */
 import * as z from "zod";
 import { UsageError } from "../errors.js";
+import { GSS_MECH_SPNEGO } from "../gss/oids.js";
 import { parseDestinationPattern } from "../policy/destination-pattern.js";
 import type { Effect } from "../policy/matchers.js";
 import { Rule, type RuleBody } from "../policy/rule.js";
@@ -97,10 +98,11 @@ const gssapi = z.strictObject({
     text("service@host or service/host@REALM", parseTargetName),
     "leave targetNames out to accept every name in the keytab",
   ).optional(),
-  mechanisms: distinct(
-    text("a mechanism's name or OID", parseMechanism),
-    "name at least one mechanism",
-  ).prefault([...DEFAULTS.mechanisms]),
+  mechanisms: distinct(text("a mechanism's name or OID", parseMechanism), "name at least one mechanism")
+    .refine((list) => list.some((oid) => oid !== GSS_MECH_SPNEGO), {
+      error: "spnego negotiates among the others of the list: name one of them too, as krb5",
+    })
+    .prefault([...DEFAULTS.mechanisms]),
 });
 
 const ruleBody = z.strictObject({

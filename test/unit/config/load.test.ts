@@ -158,6 +158,10 @@ test("lists: empty, and twice the same", () => {
       /mechanisms\[1\]\|.* is listed twice/,
     ],
     [
+      `${LISTENER}gssapi: { mechanisms: [spnego] }`,
+      /mechanisms\|spnego negotiates .* one of them too, as krb5/,
+    ],
+    [
       'listeners: [{ address: "*:1" }, { address: "[::]:1" }]',
       /listeners\[1\]\.address\|an earlier listener/,
     ],
