@@ -54,7 +54,9 @@ test("ssh through the proxy", async (t) => {
   t.after(() => origin.stop());
 
   function ssh(command: string) {
-    const proxyCommand = `"${process.execPath}" "${CLI}" connect %h %p --proxy ${proxy.address}`;
+    // ssh reads % itself.
+    const program = `"${process.execPath}" "${CLI}"`.replaceAll("%", "%%");
+    const proxyCommand = `${program} connect %h %p --proxy ${proxy.address}`;
     const options = {
       ProxyCommand: proxyCommand,
       IdentityFile: file("user-key"),

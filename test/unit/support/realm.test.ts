@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import net from "node:net";
 import test from "node:test";
+import { fileURLToPath } from "node:url";
 import { run, runToEnd } from "../../support/processes.js";
 import { Realm } from "../../support/realm.js";
 import { showOnFailure } from "../../support/show-on-failure.js";
@@ -68,7 +69,7 @@ test("one realm", async (t) => {
   });
 
   await t.test("its port is refused to a second KDC", async () => {
-    const script = new URL("../../../../krb5-testenv/reserve-port.pl", import.meta.url).pathname;
+    const script = fileURLToPath(new URL("../../../../krb5-testenv/reserve-port.pl", import.meta.url));
     const env = { KDC_PORT: String(realm.kdcPort) };
     const second = await runToEnd("perl", [script, "true"], { env });
     assert.notEqual(second.code, 0);
