@@ -1,6 +1,6 @@
 /**
  * What is tested: an end on one side becomes an end on the other and the opposite direction goes on, whichever side
- * ends first, at every protection level; and a cut connection is no end.
+ * ends first, at every protection level, and even before the destination is there; and a cut connection is no end.
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
@@ -9,6 +9,8 @@ import { connect, type ProtectionLevel, type ProxyStream } from "../../src/index
 import { deferred } from "../support/deferred.js";
 import { hashSink, Origin } from "../support/origin.js";
 import { proxiedRealm } from "../support/proxied-realm.js";
+import { connectRequest, RawClient } from "../support/raw-client.js";
+import { UnacceptingOrigin } from "../support/unaccepting-origin.js";
 
 test("half-close", async (context) => {
   const config = { gssapi: { protectionLevels: ["confidentiality", "integrity", "none"] } };
@@ -52,6 +54,25 @@ test("half-close", async (context) => {
       assert.equal(await received.promise, "said after the destination's end");
     });
   }
+
+  await context.test("the client ends while its destination is dialed", async () => {
+    const origin = await UnacceptingOrigin.start();
+    context.after(() => origin.stop());
+    const client = await RawClient.ready(proxy);
+    client.send(
+      client.seal(connectRequest("127.0.0.1", origin.port)),
+      client.seal(Buffer.from("last words")),
+    );
+    client.socket.end();
+    await proxy.waitForLog((line) => line.msg === "request" && line.client === client.address);
+    origin.accept();
+    assert.equal((await client.open())[1], 0x00);
+    assert.equal((await client.openOctets(10)).toString(), "last words");
+    assert.deepEqual(await client.farewell(), { octets: Buffer.alloc(0), how: "end" });
+    const record = await proxy.audit((each) => each.client === client.address);
+    assert.deepEqual([record.outcome, record.bytesUp, record.bytesDown], ["completed", 10, 10]);
+    client.close();
+  });
 
   await context.test("a destination that resets makes no end for the client", async () => {
     const origin = await Origin.start((socket) => socket.once("data", () => socket.resetAndDestroy()));

@@ -1,9 +1,16 @@
 /**
  * Our client (`gssocks connect`) against an acceptor that others wrote, python3-gssapi: all levels, NEC mode, levels the
- * client did not ask for, and misbehaviour at every step, each told by its cause.
+ * client did not ask for, the flags it asks for, and misbehaviour at every step, each told by its cause.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { connect } from "../../src/client/socks-client.js";
+import {
+  DEFAULT_INITIATOR_FLAGS,
+  GSS_C_DELEG_FLAG,
+  GSS_C_PROT_READY_FLAG,
+  GSS_C_TRANS_FLAG,
+} from "../../src/gss/flags.js";
 import { gssocks } from "../support/gssocks.js";
 import { echo, Origin } from "../support/origin.js";
 import type { Finished } from "../support/processes.js";
@@ -11,11 +18,15 @@ import { type AcceptedConnection, type AcceptorJob, pythonAcceptor } from "../su
 import { Realm } from "../support/realm.js";
 import { showOnFailure } from "../support/show-on-failure.js";
 
+/** What Kerberos says of every context, asked or not. */
+const GIVEN_FLAGS = GSS_C_PROT_READY_FLAG | GSS_C_TRANS_FLAG;
+
 test("python3-gssapi as the acceptor", async (t) => {
   const realm = await Realm.start();
   showOnFailure(t, () => realm.logs());
   t.after(() => realm.stop());
-  await realm.kinit("alice");
+  // Forwardable, so that the ticket could be delegated.
+  realm.enter(await realm.kinit("alice", { args: ["-f"] }));
   const origin = await Origin.start(echo);
   t.after(() => origin.stop());
   const input = "0123456789".repeat(20_000);
@@ -64,6 +75,7 @@ test("python3-gssapi as the acceptor", async (t) => {
       assert.deepEqual(accepted, {
         ended: 0,
         initiator: "alice@EXAMPLE.TEST",
+        flags: DEFAULT_INITIATOR_FLAGS | GIVEN_FLAGS,
         offered,
         agreed: answer ?? offered,
         target: ["127.0.0.1", origin.port],
@@ -72,6 +84,21 @@ test("python3-gssapi as the acceptor", async (t) => {
       });
     });
   }
+
+  await t.test("the ticket is delegated only when that is asked for", async (t) => {
+    const acceptor = await pythonAcceptor({}, { env: realm.env, test: t });
+    for (const [index, delegate] of [false, true].entries()) {
+      const proxy = { host: "localhost", port: acceptor.port };
+      const stream = await connect({
+        proxy,
+        destination: { host: "127.0.0.1", port: origin.port },
+        delegate,
+      });
+      await stream.end().toArray();
+      const { flags = 0 } = await acceptor.connection(index);
+      assert.equal((flags & GSS_C_DELEG_FLAG) !== 0, delegate);
+    }
+  });
 
   await t.test("a destination's data in the reply's token is kept", async (t) => {
     const greeting = "220 ready\r\n";

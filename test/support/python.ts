@@ -76,6 +76,7 @@ export interface AcceptorJob {
 
 export interface AcceptedConnection {
   initiator?: string;
+  flags?: number;
   offered?: number;
   agreed?: number;
   target?: [host: string, port: number];

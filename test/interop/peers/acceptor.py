@@ -3,7 +3,7 @@
 Job: answer (null: the level offered; else the level to answer, whatever was offered), nec (false), misbehave (null or
 one of MISBEHAVIOURS). The key comes from KRB5_KTNAME; METHOD 1 is asked for whatever the client offers.
 Output: {"port": n} once it listens on 127.0.0.1, then one line per connection as they end: ended (0, 1, ...),
-initiator, offered, agreed, target, up and down (octets), error.
+initiator, flags (ret_flags), offered, agreed, target, up and down (octets), error.
 """
 import itertools
 import json
@@ -90,6 +90,7 @@ def serve(client, job):
     try:
         context = establish(client, job.get("misbehave"))
         result["initiator"] = str(context.initiator_name)
+        result["flags"] = int(context.actual_flags)
         protected = agree(client, context, job, result)
         _, *result["target"] = read_message(protected)
         try:
