@@ -206,7 +206,8 @@ export interface Native {
   ): number;
   /**
    * gss_unwrap_iov (gss_unwrap where the mechanism has none) of the token `buffer[start, end)`, in place: the message
-   * ends up inside that range at result[0] with length result[1]. Returns the message's length.
+   * ends up inside that range at result[0] with length result[1]. Returns the message's length. MIT gives no message
+   * (length 0) where it sets a supplementary bit; `unwrap` does.
    */
   unwrapInPlace(
     context: ContextHandle,

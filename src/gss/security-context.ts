@@ -243,7 +243,8 @@ export class SecurityContext {
   }
 
   /**
-   * Opens the token `buffer[start, end)` in place.
+   * Opens the token `buffer[start, end)` in place. Not for tokens that may come out of order: with a supplementary bit
+   * MIT gives an empty message here.
    *
    * @returns where the message is, in one object that the next call of this context writes over
    */

@@ -17,6 +17,14 @@ export class ReceiveBuffer {
     this.#limit = limit;
   }
 
+  /** Holds these octets, a whole datagram, without copying them; nothing can be appended. */
+  static of(octets: Buffer): ReceiveBuffer {
+    const received = new ReceiveBuffer(octets.length);
+    received.#storage = octets;
+    received.#end = octets.length;
+    return received;
+  }
+
   /** Octets held. */
   get length(): number {
     return this.#end - this.#start;

@@ -69,7 +69,7 @@ function takeFrom({ take, encode, check }: Codec<unknown>, octets: Buffer): void
   assert.equal(again.length, 0);
 }
 
-function checkEndpoint({ host, port }: Endpoint): void {
+export function checkEndpoint({ host, port }: Endpoint): void {
   assert.ok(Number.isInteger(port) && port >= 0 && port <= 0xffff);
   if (host.kind === "domain") assert.match(host.name, /^[\w.-]{1,255}$/);
   else if (host.kind === "ipv4") assert.ok(isIPv4(host.address));

@@ -6,6 +6,7 @@ import { fuzzCodecs } from "./codec-target.js";
 import { corpus, type Transcript } from "./corpus.js";
 import { fuzzClient, fuzzServer } from "./machine-targets.js";
 import { PROPERTIES } from "./properties.js";
+import { fuzzUdpDatagram } from "./udp-datagram-target.js";
 
 const SEED = 1961;
 const RUNS = 1500;
@@ -31,6 +32,7 @@ test("the corpus, octet by octet", () => {
       fuzzClient({ nec, levels: ["confidentiality", "integrity"] }, octets, [1]);
     fuzzCodecs(octets);
   });
+  replay(corpus("datagram"), ({ octets }) => fuzzUdpDatagram(octets));
 });
 
 for (const [name, property] of Object.entries(PROPERTIES)) {

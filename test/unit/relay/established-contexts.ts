@@ -11,8 +11,11 @@ export interface Pair {
   acceptor: SecurityContext;
 }
 
+/** Makes an established pair. @param flags what the initiator asks for, if not the default ones */
+export type Establish = (flags?: number) => Promise<Pair>;
+
 /** Starts a realm, signs alice in, and gives a maker of established pairs. All is undone when the test ends. */
-export async function contexts(test: TestContext, options: RealmOptions = {}): Promise<() => Promise<Pair>> {
+export async function contexts(test: TestContext, options: RealmOptions = {}): Promise<Establish> {
   const realm = await Realm.start(options);
   test.after(() => realm.stop());
   realm.enter(await realm.kinit("alice"));
@@ -22,8 +25,8 @@ export async function contexts(test: TestContext, options: RealmOptions = {}): P
   test.after(() => {
     for (const handle of made) handle.close();
   });
-  return async () => {
-    const initiator = SecurityContext.initiator({ target });
+  return async (flags) => {
+    const initiator = SecurityContext.initiator({ target, flags });
     const acceptor = SecurityContext.acceptor({ credential });
     made.push(initiator, acceptor);
     for (let token: Buffer | null = null; !initiator.established || !acceptor.established; ) {

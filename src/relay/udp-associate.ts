@@ -1,0 +1,274 @@
+/**
+ * The relay of one UDP association (RFC 1928 §7): one socket that faces the client, and one for each address family,
+ * once needed, that faces the destinations.
+ *
+ *     client <-- sealed, with headers --> #inner | #outer.ipv4, #outer.ipv6 <-- plain --> destinations
+ *
+ * Datagrams that can't or must not be relayed are dropped and counted, and nothing that arrives or fails to be sent
+ * ends the association: it ends when its owner, who has the TCP connection, closes it. After the reply nothing more may
+ * be sent on that connection (datagram-protection tells why). What is held is bounded whatever comes: destinations,
+ * judgements under way and what waits for them, datagrams a second each way, octets that wait to be sent.
+ */
+import type { Socket } from "node:dgram";
+import { PeerError } from "../errors.js";
+import { type Endpoint, formatEndpoint, parseHost } from "../protocol/address.js";
+import { decodeUdpDatagram, encodeUdpHeader, type UdpDatagram } from "../protocol/udp-datagram.js";
+import { type DropReason, type Drops, noDrops } from "./datagram-drops.js";
+import type { DatagramProtection } from "./datagram-protection.js";
+import { LruMap } from "./lru-map.js";
+import { TokenBucket } from "./token-bucket.js";
+import { type Destination, UdpDestinations } from "./udp-destinations.js";
+import { openUdpSocket, type PortRange, type Received, sendDatagram } from "./udp-sockets.js";
+
+/** How long a destination may answer after the client's last datagram to it, in ms (RFC 4787 REQ-5). */
+const ANSWERED_FOR = 300_000;
+
+export interface UdpAssociationOptions {
+  /** Ours that faces the client: the TCP connection's local one. */
+  address: string;
+  /** What the client is told in place of `address`: where a NAT has us. */
+  advertised?: string | undefined;
+  /** Of the socket that faces the client; null: the system picks. */
+  ports: PortRange | null;
+  client: {
+    /** The TCP connection's remote one; datagrams from any other are dropped. */
+    address: string;
+    /** DST of the request. */
+    announced: Endpoint;
+  };
+  protection: DatagramProtection;
+  /** The addresses that may be sent to, best first; rejects with a PolicyError or NetworkError. */
+  authorize: (dst: Endpoint) => Promise<readonly string[]>;
+  limits: {
+    /** Destinations remembered at a time. */
+    destinations: number;
+    /** Each way; as many at once as a second brings. */
+    datagramsPerSecond: number;
+  };
+  /** Whether replies may come from addresses that the client has not sent to. */
+  fromAnyone?: boolean | undefined;
+}
+
+interface Amount {
+  /** Of DATA alone. */
+  octets: number;
+  datagrams: number;
+}
+
+/** Where a datagram was sent to, and what goes before the answers. */
+interface Answerer {
+  header: Buffer;
+  sent: number;
+}
+
+type Family = "ipv4" | "ipv6";
+
+export class UdpAssociation {
+  readonly carried: { readonly up: Amount; readonly down: Amount } = {
+    up: { octets: 0, datagrams: 0 },
+    down: { octets: 0, datagrams: 0 },
+  };
+  readonly dropped: Drops = noDrops();
+  readonly #options: UdpAssociationOptions;
+  readonly #destinations: UdpDestinations;
+  readonly #answerers: LruMap<Answerer>;
+  readonly #rate: { up: TokenBucket; down: TokenBucket };
+  readonly #clientAddress: string;
+  /** 0 until known. */
+  #clientPort: number;
+  /** Where the client's datagrams come from, once one has. */
+  #client: { address: string; port: number } | null = null;
+  #inner: Socket | null = null;
+  readonly #outer: { [F in Family]?: Socket } = {};
+  readonly #opening: { [F in Family]?: Promise<void> } = {};
+  #closed = false;
+
+  private constructor(options: UdpAssociationOptions) {
+    this.#options = options;
+    const { client, limits } = options;
+    this.#clientAddress = canonical(client.address);
+    this.#clientPort = announcedPort(client.announced, this.#clientAddress);
+    this.#answerers = new LruMap(limits.destinations);
+    this.#rate = {
+      up: new TokenBucket(limits.datagramsPerSecond),
+      down: new TokenBucket(limits.datagramsPerSecond),
+    };
+    this.#destinations = new UdpDestinations(limits.destinations, {
+      judge: (dst) => this.#judge(dst),
+      transmit: (destination, data) => this.#transmit(destination, data),
+      dropped: (reason) => this.#drop(reason),
+      revoked: ({ dst, addresses }) => {
+        for (const address of addresses) this.#answerers.delete(keyOf(address, dst.port));
+      },
+    });
+  }
+
+  /** @throws NetworkError (UDP_BIND_FAILED) */
+  static async open(options: UdpAssociationOptions): Promise<UdpAssociation> {
+    const association = new UdpAssociation(options);
+    const address = unmapped(options.address);
+    association.#inner = await openUdpSocket(address, options.ports, (datagram, from) =>
+      association.#fromClient(datagram, from),
+    );
+    return association;
+  }
+
+  /** BND of the reply: where the client is to send to. */
+  get bnd(): Endpoint {
+    const { address, advertised = address } = this.#options;
+    return { host: parseHost(advertised), port: this.#inner?.address().port ?? 0 };
+  }
+
+  /** Idempotent. Nothing is called or counted afterwards. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#inner?.close();
+    for (const socket of Object.values(this.#outer)) socket.close();
+    this.#answerers.clear();
+  }
+
+  // --- Client to destination ----------------------------------------------------------------------------------------
+
+  #fromClient(datagram: Buffer, from: { address: string; port: number }): void {
+    if (canonical(from.address) !== this.#clientAddress) return this.#drop("stranger");
+    if (this.#clientPort !== 0 && from.port !== this.#clientPort) return this.#drop("stranger");
+    // Before it is opened: that is what costs most.
+    if (!this.#rate.up.take()) return this.#drop("rate");
+    const plain = this.#options.protection.open(datagram);
+    if (typeof plain === "string") return this.#drop(plain);
+    const decoded = decode(plain);
+    if (typeof decoded === "string") return this.#drop(decoded);
+    // Learnt only now, so that under protection nobody but the client can be taken for it.
+    this.#clientPort = from.port;
+    this.#client ??= { address: from.address, port: from.port };
+    this.#destinations.send(decoded.dst, decoded.data);
+  }
+
+  /** Addresses that are allowed and for whose family there is a socket. */
+  async #judge(dst: Endpoint): Promise<string[]> {
+    const usable: string[] = [];
+    let failure: unknown;
+    for (const address of await this.#options.authorize(dst)) {
+      try {
+        await this.#open(familyOf(address));
+        usable.push(address);
+      } catch (error) {
+        failure = error;
+      }
+    }
+    if (usable.length === 0) throw failure;
+    return usable;
+  }
+
+  #open(family: Family): Promise<void> {
+    const received: Received = (datagram, from) => this.#fromDestination(datagram, from);
+    this.#opening[family] ??= openUdpSocket(family === "ipv4" ? "0.0.0.0" : "::", null, received).then(
+      (socket) => {
+        if (this.#closed) socket.close();
+        else this.#outer[family] = socket;
+      },
+      (error) => {
+        // It may work the next time: descriptors may have run out.
+        delete this.#opening[family];
+        throw error;
+      },
+    );
+    return this.#opening[family];
+  }
+
+  #transmit(destination: Destination, data: Buffer): void {
+    const { dst, addresses } = destination;
+    const [address] = addresses;
+    const socket = address === undefined ? undefined : this.#outer[familyOf(address)];
+    if (this.#closed || address === undefined || socket === undefined) return;
+    const key = keyOf(address, dst.port);
+    const header = this.#answerers.peek(key)?.header ?? encodeUdpHeader({ ...dst, host: parseHost(address) });
+    this.#answerers.set(key, { header, sent: performance.now() });
+    sendDatagram(socket, data, { address, port: dst.port }, (reason) => {
+      if (reason === null) return count(this.carried.up, data);
+      const next = addresses.slice(1);
+      if (reason !== "unreachable" || next.length === 0) return this.#drop(reason);
+      // This host has no way to the first of a name's addresses: it may have one to the next.
+      if (destination.addresses === addresses) destination.addresses = next;
+      this.#transmit({ dst, addresses: next }, data);
+    });
+  }
+
+  // --- Destination to client ----------------------------------------------------------------------------------------
+
+  #fromDestination(data: Buffer, from: { address: string; port: number }): void {
+    const header = this.#headerFor(from);
+    if (header === null) return this.#drop("unsolicited");
+    if (!this.#rate.down.take()) return this.#drop("rate");
+    const sealed = this.#options.protection.seal(Buffer.concat([header, data]));
+    if (typeof sealed === "string") return this.#drop(sealed);
+    // Destinations are heard once the client has sent, so both are there.
+    sendDatagram(
+      this.#inner as Socket,
+      sealed,
+      this.#client as { address: string; port: number },
+      (reason) => {
+        if (reason === null) count(this.carried.down, data);
+        else this.#drop(reason);
+      },
+    );
+  }
+
+  #headerFor({ address, port }: { address: string; port: number }): Buffer | null {
+    const answerer = this.#answerers.peek(keyOf(address, port));
+    if (answerer !== undefined && performance.now() - answerer.sent <= ANSWERED_FOR) return answerer.header;
+    return this.#options.fromAnyone === true ? encodeUdpHeader({ host: parseHost(address), port }) : null;
+  }
+
+  #drop(reason: DropReason): void {
+    if (!this.#closed) this.dropped[reason] += 1;
+  }
+}
+
+/** A datagram that is to be relayed, or why it is not. */
+function decode(plain: Buffer): UdpDatagram | DropReason {
+  try {
+    const decoded = decodeUdpDatagram(plain);
+    // RFC 1928 §7: who does not reassemble must drop. Port 0 can't be sent to.
+    if (decoded.frag !== 0x00) return "fragment";
+    return decoded.dst.port === 0 ? "malformed" : decoded;
+  } catch (error) {
+    if (error instanceof PeerError) return "malformed";
+    throw error;
+  }
+}
+
+/**
+ * The port that the client's datagrams must come from, 0 where the first of them is to tell. What was announced counts
+ * only with no address or with the one that the TCP connection comes from: behind a NAT clients name an address that
+ * nobody sees, and the port with it.
+ */
+function announcedPort({ host, port }: Endpoint, clientAddress: string): number {
+  if (host.kind === "domain") return 0;
+  return ["0.0.0.0", "::", clientAddress].includes(host.address) ? port : 0;
+}
+
+function count(amount: Amount, data: Buffer): void {
+  amount.octets += data.length;
+  amount.datagrams += 1;
+}
+
+function keyOf(address: string, port: number): string {
+  return formatEndpoint({ host: parseHost(address), port });
+}
+
+/** One text for each address, without a scope; an IPv4-mapped one is the IPv4 address. */
+function canonical(address: string): string {
+  const host = parseHost(address);
+  return host.kind === "domain" ? host.name : host.address;
+}
+
+function familyOf(address: string): Family {
+  return parseHost(address).kind === "ipv4" ? "ipv4" : "ipv6";
+}
+
+/** As it is to be bound: a scope stays. */
+function unmapped(address: string): string {
+  return familyOf(address) === "ipv4" ? canonical(address) : address;
+}

@@ -1,0 +1,105 @@
+/**
+ * The destinations of one association. Each is judged before the first datagram leaves, and again, while it is used,
+ * each minute, so that changed rules and changed addresses hold. What is held is bounded: so many destinations, so many
+ * judgements under way, and two datagrams that wait for each of those.
+ */
+import { PolicyError } from "../errors.js";
+import { type Endpoint, formatEndpoint } from "../protocol/address.js";
+import type { DropReason } from "./datagram-drops.js";
+import { LruMap } from "./lru-map.js";
+
+/** How long a destination that was allowed is not asked about again, in ms. */
+export const ALLOWED_FOR = 60_000;
+
+/** The same for one that was refused: a client that goes on sending must not keep rules and resolver busy. */
+export const REFUSED_FOR = 5_000;
+
+/** Judgements under way at a time: each may be waiting for DNS. */
+export const MAX_JUDGING = 8;
+
+/** Datagrams that wait for one judgement, as a stub resolver asks for A and AAAA at once. */
+export const MAX_WAITING = 2;
+
+export interface Judge {
+  /** The addresses that may be sent to, best first, at least one; rejects where there is none. */
+  judge(dst: Endpoint): Promise<readonly string[]>;
+  /** Sends to the first of `destination.addresses`. */
+  transmit(destination: Destination, data: Buffer): void;
+  dropped(reason: DropReason): void;
+  /** It was allowed before and is not any more. */
+  revoked(destination: Destination): void;
+}
+
+export interface Destination {
+  readonly dst: Endpoint;
+  /** Empty until allowed, and when refused. */
+  addresses: readonly string[];
+}
+
+interface Entry extends Destination {
+  judging: boolean;
+  judgedUntil: number;
+  refusal: DropReason;
+  waiting: Buffer[];
+}
+
+export class UdpDestinations {
+  readonly #judge: Judge;
+  readonly #clock: () => number;
+  readonly #entries: LruMap<Entry>;
+  #judging = 0;
+
+  /**
+   * @param limit destinations at most; the one used least recently is forgotten for a new one
+   * @param clock milliseconds
+   */
+  constructor(limit: number, judge: Judge, clock: () => number = () => performance.now()) {
+    this.#judge = judge;
+    this.#clock = clock;
+    this.#entries = new LruMap(limit);
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** Sends a datagram, at once or once its destination has been judged, or drops it. */
+  send(dst: Endpoint, data: Buffer): void {
+    const key = formatEndpoint(dst);
+    let entry = this.#entries.get(key);
+    if (entry === undefined) {
+      if (this.#judging >= MAX_JUDGING) return this.#judge.dropped("backlog");
+      entry = { dst, addresses: [], judging: false, judgedUntil: 0, refusal: "denied", waiting: [] };
+      this.#entries.set(key, entry);
+      void this.#decide(entry);
+    } else if (!entry.judging && this.#clock() >= entry.judgedUntil && this.#judging < MAX_JUDGING) {
+      // What was allowed stays so until the new judgement is there: a call must not stutter for a DNS query.
+      void this.#decide(entry);
+    }
+    if (entry.addresses.length > 0) this.#judge.transmit(entry, data);
+    else if (!entry.judging) this.#judge.dropped(entry.refusal);
+    else if (entry.waiting.length < MAX_WAITING) entry.waiting.push(data);
+    else this.#judge.dropped("backlog");
+  }
+
+  async #decide(entry: Entry): Promise<void> {
+    entry.judging = true;
+    this.#judging += 1;
+    let addresses: readonly string[] = [];
+    try {
+      addresses = await this.#judge.judge(entry.dst);
+    } catch (error) {
+      entry.refusal = error instanceof PolicyError ? "denied" : "unreachable";
+    }
+    this.#judging -= 1;
+    entry.judging = false;
+    const allowed = addresses.length > 0;
+    if (!allowed && entry.addresses.length > 0) this.#judge.revoked(entry);
+    entry.judgedUntil = this.#clock() + (allowed ? ALLOWED_FOR : REFUSED_FOR);
+    entry.addresses = addresses;
+    for (const data of entry.waiting.splice(0)) {
+      if (allowed) this.#judge.transmit(entry, data);
+      else this.#judge.dropped(entry.refusal);
+    }
+  }
+}
