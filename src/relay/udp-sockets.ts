@@ -45,9 +45,10 @@ export async function openUdpSocket(
 
 function bind(address: string, port: number, received: Received): Promise<Socket> {
   return new Promise((done, fail) => {
+    const ipv6Only = address.includes(":");
     const socket = createSocket({
-      type: address.includes(":") ? "udp6" : "udp4",
-      ipv6Only: true,
+      type: ipv6Only ? "udp6" : "udp4",
+      ipv6Only,
       // What is sent to is an address already: no query leaves from here.
       lookup: (host, _options, found) => found(null, host, 0),
     });
