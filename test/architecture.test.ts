@@ -36,6 +36,8 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "ipaddr.js": ["protocol", "policy"],
   yaml: ["config"],
   zod: ["config"],
+  "hash-wasm": ["auth"],
+  ldapts: ["auth"],
   pino: ["observability"],
   commander: ["cli"],
   "pkg-prebuilds": ["gss/native"],
