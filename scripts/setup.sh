@@ -25,10 +25,14 @@ tests=$(
   netcat-openbsd         # SOCKS 4 and 5 without GSS
   iproute2               # addresses and routes in a test's network namespace ...
   mount                  # ... and its host names
+  slapd                  # a directory for passwords ...
+  openssl                # ... and its certificates; TLS; lines of a users file
+  apache2-utils          # htpasswd: lines of a users file
+  whois                  # mkpasswd: the same ...
+  argon2                 # ... and the same
   clang-format           # npm run lint
   debian-archive-keyring # to check the signatures of a newer curl
-  krb5-pkinit            # anonymous tickets (kinit -n) ...
-  openssl                # ... and the KDC's certificate for them
+  krb5-pkinit            # anonymous tickets (kinit -n)
 PACKAGES
 )
 
@@ -80,6 +84,7 @@ install_packages() (
     case $package in
       krb5-kdc | krb5-admin-server) daemons+=("$package.service") ;;
       openssh-server) daemons+=(ssh.service ssh.socket) ;;
+      slapd) daemons+=(slapd.service) ;;
     esac
   done
   quietly "${root[@]}" apt-get update
