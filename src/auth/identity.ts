@@ -1,11 +1,11 @@
 /** Who is at the other end, as a METHOD established it. */
 export interface Identity {
-  /** The METHOD's name. */
-  readonly method: "gssapi";
-  /** The initiator's name as the mechanism displays it: `alice@EXAMPLE.TEST`. */
+  /** How it was established. */
+  readonly method: "gssapi" | "password" | "none" | "certificate" | "ident" | "asserted";
+  /** The user's name: of the GSS-API as the mechanism displays it, `alice@EXAMPLE.TEST`. */
   readonly principal: string;
-  /** The mechanism's name, as `krb5`. */
-  readonly mechanism: string;
-  /** Our own name the initiator asked for: `rcmd/proxy.example.test@EXAMPLE.TEST`. */
-  readonly acceptor: string;
+  /** The GSS-API mechanism's name, as `krb5`; null where there was none. */
+  readonly mechanism: string | null;
+  /** Our own name the initiator asked for, as `rcmd/proxy.example.test@EXAMPLE.TEST`; null where there was none. */
+  readonly acceptor: string | null;
 }

@@ -44,7 +44,7 @@ export type ServerEvent =
   | { type: "connection-refused"; client: string; code: string; reason: string }
   | { type: "session-opened"; subject: SessionSubject; listener: string }
   | { type: "method-selected"; subject: SessionSubject; offered: readonly number[]; selected: number }
-  | { type: "authenticated"; subject: SessionSubject; mechanism: string; acceptor: string }
+  | { type: "authenticated"; subject: SessionSubject; mechanism: string | null; acceptor: string | null }
   | { type: "level-agreed"; subject: SessionSubject; offered: string; level: string }
   | { type: "request"; subject: SessionSubject; command: string; destination: string }
   | { type: "connected"; subject: SessionSubject; address: string; bound: string }
