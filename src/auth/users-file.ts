@@ -5,6 +5,7 @@
 import { type BigIntStats, constants } from "node:fs";
 import { open, stat } from "node:fs/promises";
 import { ConfigError, type ConfigProblem, UsageError } from "../errors.js";
+import { checkUsername } from "../protocol/username-password.js";
 import { HashWorker } from "./hash-worker.js";
 import type { PasswordBackend, VerifiedUser } from "./password-backend.js";
 import { makePasswordHash, type PasswordHash, parsePasswordHash } from "./password-hash.js";
@@ -105,14 +106,14 @@ export class UsersFile implements PasswordBackend {
   }
 }
 
-/** A name as it can come from the wire and stand in a log, and in a line. */
-export function parseUserName(name: string): string {
-  if (name === "" || Buffer.byteLength(name) > 255 || /[\p{Cc}\ufffd:]/u.test(name) || name.startsWith("#"))
+/** @throws UsageError for a name that cannot come from the wire, or stand at the beginning of a line */
+export function checkUserName(name: string): void {
+  checkUsername(name);
+  if (/[:\ufffd]|^\s*#|^\s+$/.test(name))
     throw new UsageError(
-      "BAD_VALUE",
-      "expected a name of 1 to 255 octets of UTF-8 without colons and control characters, and not beginning with #",
+      "BAD_USERNAME",
+      `a name in a users file has no colon, is UTF-8 and does not begin with #: ${JSON.stringify(name)}`,
     );
-  return name;
 }
 
 /** Lines that begin with `#` and empty ones are skipped, as Apache does, and so is what follows a second colon. */
@@ -126,7 +127,7 @@ export function parseUsers(text: string): ParsedUsers {
     try {
       const [name = "", hash] = content.split(":", 2);
       if (hash === undefined) throw new UsageError("BAD_VALUE", "expected name:hash");
-      parseUserName(name);
+      checkUserName(name);
       const earlier = lineOf.get(name);
       if (earlier !== undefined)
         throw new UsageError("BAD_VALUE", `${JSON.stringify(name)} is in line ${earlier} already`);

@@ -55,14 +55,8 @@ export function takeCredentials(received: ReceiveBuffer): Credentials | null {
 
 /** @throws UsageError for a username that cannot be sent, or a password of more than 255 octets */
 export function encodeCredentials({ username, password }: Credentials): Buffer {
+  checkUsername(username);
   const name = Buffer.from(username);
-  const faithful = name.toString() === username;
-  if (name.length === 0 || name.length > LONGEST || !faithful || UNPRINTABLE.test(username)) {
-    throw new UsageError(
-      "BAD_USERNAME",
-      `a username must have 1 to ${LONGEST} octets of UTF-8 and no control characters: ${JSON.stringify(username)}`,
-    );
-  }
   if (password.length > LONGEST)
     throw new UsageError("BAD_PASSWORD", `a password must have at most ${LONGEST} octets`);
   return Buffer.concat([
@@ -71,6 +65,17 @@ export function encodeCredentials({ username, password }: Credentials): Buffer {
     Buffer.from([password.length]),
     password,
   ]);
+}
+
+/** @throws UsageError (BAD_USERNAME) for one that {@link takeCredentials} would not take */
+export function checkUsername(username: string): void {
+  const octets = Buffer.from(username);
+  const faithful = octets.toString() === username;
+  if (octets.length > 0 && octets.length <= LONGEST && faithful && !UNPRINTABLE.test(username)) return;
+  throw new UsageError(
+    "BAD_USERNAME",
+    `a username has 1 to ${LONGEST} octets of UTF-8 and no control characters: ${JSON.stringify(username)}`,
+  );
 }
 
 /**

@@ -132,11 +132,11 @@ test("bad lines are named, all at once", async () => {
     const said = error.problems.map(({ line, message }) => `${line}: ${message.slice(0, 32)}`);
     assert.deepEqual(said, [
       "2: expected name:hash",
-      "3: expected a name of 1 to 255 octe",
+      "3: a username has 1 to 255 octets o",
       "4: expected a hash of bcrypt ($2y$)",
       '5: "alice" is in line 1 already',
-      "7: expected a name of 1 to 255 octe",
-      "8: expected a name of 1 to 255 octe",
+      "7: a username has 1 to 255 octets o",
+      "8: a username has 1 to 255 octets o",
     ]);
     assert.doesNotMatch(error.message, /secret|argon2id\$v/);
     return true;
