@@ -131,7 +131,7 @@ function toAddress(atyp: number, octets: number[]): Address {
 }
 
 /** JSON leaves DEL and the C1 controls as they are, and 0x9b begins a terminal's control sequence. */
-function quote(name: string): string {
+export function quote(name: string): string {
   return JSON.stringify(name).replace(/[^ -~]/g, (octet) => `\\x${octet.charCodeAt(0).toString(16)}`);
 }
 

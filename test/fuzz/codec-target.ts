@@ -4,6 +4,15 @@ import { isIPv4, isIPv6 } from "node:net";
 import { PeerError } from "../../src/errors.js";
 import type { Endpoint } from "../../src/protocol/address.js";
 import { encodeGssapiMessage, takeGssapiMessage } from "../../src/protocol/gssapi-message.js";
+import { encodeIdentLookup, takeIdentLookup } from "../../src/protocol/ident-lookup.js";
+import {
+  encodeIdentQuery,
+  encodeIdentResponse,
+  type IdentResponse,
+  MAX_USER_ID,
+  takeIdentQuery,
+  takeIdentResponse,
+} from "../../src/protocol/ident-message.js";
 import { encodeMethod, encodeMethods, takeMethod, takeMethods } from "../../src/protocol/method-selection.js";
 import { ReceiveBuffer } from "../../src/protocol/receive-buffer.js";
 import { encodeReply, takeReply } from "../../src/protocol/reply.js";
@@ -38,6 +47,9 @@ const CODECS: readonly Codec<unknown>[] = [
   codec({ take: takeStatus, encode: encodeStatus }),
   codec({ take: takeRequest, encode: encodeRequest, check: ({ dst }) => checkEndpoint(dst) }),
   codec({ take: takeReply, encode: encodeReply, check: ({ bnd }) => checkEndpoint(bnd) }),
+  codec({ take: takeIdentQuery, encode: encodeIdentQuery }),
+  codec({ take: takeIdentResponse, encode: encodeIdentResponse, check: checkUserId }),
+  codec({ take: takeIdentLookup, encode: encodeIdentLookup }),
 ];
 
 /** Tries every codec at every offset of `octets`. */
@@ -74,4 +86,10 @@ export function checkEndpoint({ host, port }: Endpoint): void {
   if (host.kind === "domain") assert.match(host.name, /^[\w.-]{1,255}$/);
   else if (host.kind === "ipv4") assert.ok(isIPv4(host.address));
   else assert.ok(isIPv6(host.address) && !host.address.startsWith("::ffff:"));
+}
+
+function checkUserId(response: IdentResponse): void {
+  if (response.type === "ERROR") return;
+  assert.doesNotMatch(response.userId, /\p{C}/u);
+  assert.ok(response.userId.length >= 1 && response.userId.length <= 2 * MAX_USER_ID);
 }

@@ -1,6 +1,6 @@
 /**
  * Valid and nearly valid transcripts, `server-*` as a client sends them and `client-*` as a server does; `datagram-*` are
- * relayed datagrams.
+ * relayed datagrams, `ident-*` lines of Ident.
  */
 import { readdirSync, readFileSync } from "node:fs";
 import { hex } from "../unit/protocol/hex.js";
@@ -12,7 +12,7 @@ export interface Transcript {
 
 const folder = new URL("../../../test/fuzz/corpus/", import.meta.url);
 
-export function corpus(receiver: "server" | "client" | "datagram"): Transcript[] {
+export function corpus(receiver: "server" | "client" | "datagram" | "ident"): Transcript[] {
   return readdirSync(folder)
     .filter((file) => file.startsWith(`${receiver}-`) && file.endsWith(".hex"))
     .sort()

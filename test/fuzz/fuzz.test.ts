@@ -33,6 +33,7 @@ test("the corpus, octet by octet", () => {
     fuzzCodecs(octets);
   });
   replay(corpus("datagram"), ({ octets }) => fuzzUdpDatagram(octets));
+  replay(corpus("ident"), ({ octets }) => fuzzCodecs(octets));
 });
 
 for (const [name, property] of Object.entries(PROPERTIES)) {
