@@ -30,6 +30,7 @@ tests=$(
   apache2-utils          # htpasswd: lines of a users file
   whois                  # mkpasswd: the same ...
   argon2                 # ... and the same
+  oidentd                # an Ident server that others wrote
   clang-format           # npm run lint
   debian-archive-keyring # to check the signatures of a newer curl
   krb5-pkinit            # anonymous tickets (kinit -n)
@@ -85,6 +86,7 @@ install_packages() (
       krb5-kdc | krb5-admin-server) daemons+=("$package.service") ;;
       openssh-server) daemons+=(ssh.service ssh.socket) ;;
       slapd) daemons+=(slapd.service) ;;
+      oidentd) daemons+=(oidentd.service oidentd.socket) ;;
     esac
   done
   quietly "${root[@]}" apt-get update
