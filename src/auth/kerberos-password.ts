@@ -4,7 +4,6 @@
  */
 import { GssError, PolicyError } from "../errors.js";
 import { Credential } from "../gss/credential.js";
-import { GSS_C_ANON_FLAG } from "../gss/flags.js";
 import { Name } from "../gss/name.js";
 import { GSS_MECH_KRB5 } from "../gss/oids.js";
 import { SecurityContext } from "../gss/security-context.js";
@@ -88,8 +87,8 @@ export class KerberosPassword implements PasswordBackend {
     try {
       const { token } = await initiator.init(null);
       const { complete } = await acceptor.accept(token ?? Buffer.alloc(0)).catch(notOurs);
-      const { initiator: principal, flags } = acceptor.inquire();
-      if (!complete || principal === "" || (flags & GSS_C_ANON_FLAG) !== 0)
+      const { initiator: principal, anonymous } = acceptor.inquire();
+      if (!complete || principal === "" || anonymous)
         throw new PolicyError("ANONYMOUS", "the ticket names no user");
       return principal;
     } finally {

@@ -2,13 +2,14 @@
  * Passwords from a file with a line `name:hash` for each user, as htpasswd writes it. A change is seen at the next
  * attempt, whether the file was written over or another one renamed into its place.
  */
-import { type BigIntStats, constants } from "node:fs";
-import { open, stat } from "node:fs/promises";
+import type { BigIntStats } from "node:fs";
+import { stat } from "node:fs/promises";
 import { ConfigError, type ConfigProblem, UsageError } from "../errors.js";
 import { checkUsername } from "../protocol/username-password.js";
 import { HashWorker } from "./hash-worker.js";
 import type { PasswordBackend, VerifiedUser } from "./password-backend.js";
 import { makePasswordHash, type PasswordHash, parsePasswordHash } from "./password-hash.js";
+import { readRegularFile, unreadable } from "./regular-file.js";
 
 export interface UsersFileOptions {
   /** Told what the administrator should mend while the server goes on: bad lines, a file that others can read. */
@@ -78,9 +79,9 @@ export class UsersFile implements PasswordBackend {
 
   async #current(): Promise<Loaded> {
     if (this.#loading !== null) return this.#loading;
-    const look = await stat(this.#path, { bigint: true }).then(lookOf, (error) =>
-      unreadable(this.#path, error),
-    );
+    const look = await stat(this.#path, { bigint: true }).then(lookOf, (error) => {
+      throw unreadable(this.#path, error);
+    });
     if (look === this.#loaded.look) return this.#loaded;
     this.#loading ??= this.#reload().finally(() => {
       this.#loading = null;
@@ -142,8 +143,9 @@ export function parseUsers(text: string): ParsedUsers {
 }
 
 async function load(path: string): Promise<{ loaded: Loaded; warnings: string[] }> {
-  const { text, stats, readAt } = await read(path);
-  const parsed = parseUsers(text);
+  const readAt = BigInt(Date.now());
+  const { octets, stats } = await readRegularFile(path, MAX_USERS_FILE_SIZE);
+  const parsed = parseUsers(octets.toString().replace(/^\ufeff/, ""));
   const [dearest] = [...parsed.users.values()].sort((a, b) => b.cost - a.cost);
   const settled = readAt - stats.mtimeMs > RECENT && readAt - stats.ctimeMs > RECENT;
   const loaded = { ...parsed, look: settled ? lookOf(stats) : null, dearest: dearest?.text ?? null };
@@ -155,38 +157,10 @@ async function load(path: string): Promise<{ loaded: Loaded; warnings: string[] 
   return { loaded, warnings };
 }
 
-async function read(path: string): Promise<{ text: string; stats: BigIntStats; readAt: bigint }> {
-  const readAt = BigInt(Date.now());
-  try {
-    // Opening a FIFO would wait for a writer.
-    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      const stats = await file.stat({ bigint: true });
-      if (!stats.isFile()) throw new Error("it is no regular file");
-      const buffer = Buffer.alloc(Math.min(Number(stats.size), MAX_USERS_FILE_SIZE) + 1);
-      let size = 0;
-      for (let got = -1; got !== 0 && size < buffer.length; size += got) {
-        got = (await file.read(buffer, size, buffer.length - size, null)).bytesRead;
-      }
-      if (size > MAX_USERS_FILE_SIZE) throw new Error(`it is larger than ${MAX_USERS_FILE_SIZE} octets`);
-      return { text: buffer.toString("utf8", 0, size).replace(/^\ufeff/, ""), stats, readAt };
-    } finally {
-      await file.close();
-    }
-  } catch (error) {
-    return unreadable(path, error);
-  }
-}
-
 function lookOf({ dev, ino, size, mode, mtimeNs, ctimeNs }: BigIntStats): string {
   return [dev, ino, size, mode, mtimeNs, ctimeNs].join(" ");
 }
 
 function problemOf({ line, message }: { line: number; message: string }): ConfigProblem {
   return { path: "", line, message };
-}
-
-function unreadable(path: string, error: unknown): never {
-  const message = `the users file can't be read: ${(error as Error).message}`;
-  throw new ConfigError(path, [{ path: "", message }]);
 }
