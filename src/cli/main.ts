@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ConfigError, GssocksError } from "../errors.js";
 import { connectCommand } from "./connect.js";
+import { identdCommand } from "./identd.js";
 import { passwdCommand } from "./passwd.js";
 import { serveCommand } from "./serve.js";
 
@@ -16,7 +17,7 @@ async function main(): Promise<void> {
     .description("A SOCKS proxy that lets people in with their Kerberos ticket")
     .version(version)
     .exitOverride();
-  for (const command of [serveCommand(), connectCommand(), passwdCommand()])
+  for (const command of [serveCommand(), connectCommand(), identdCommand(), passwdCommand()])
     program.addCommand(command.copyInheritedSettings(program));
   await program.parseAsync();
 }

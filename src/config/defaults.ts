@@ -19,4 +19,6 @@ export const DEFAULTS = {
   total: null,
   drain: 30 * SECOND,
   logLevel: "info",
+  identdAddress: "*:113",
+  identdSocket: "/run/gssocks/identd.sock",
 } as const;

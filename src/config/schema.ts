@@ -14,6 +14,8 @@ import {
   parseKeytab,
   parseListenAddress,
   parseMechanism,
+  parsePeerAddress,
+  parseSocketPath,
   parseTargetName,
 } from "./values.js";
 
@@ -138,6 +140,20 @@ const log = z.strictObject({
   level: z.enum(["fatal", "error", "warn", "info", "debug", "trace", "silent"]).default(DEFAULTS.logLevel),
 });
 
+const identd = z
+  .strictObject({
+    address: text("an IP address and a port, as *:113", parseListenAddress).prefault(DEFAULTS.identdAddress),
+    socket: text("an absolute path", parseSocketPath).prefault(DEFAULTS.identdSocket),
+    answer: z.enum(["user", "token"]).default("user"),
+    forward: text("an IP address and a port, as 127.0.0.1:114", parsePeerAddress).optional(),
+    unknown: z.enum(["no-user", "hidden-user"]).default("no-user"),
+  })
+  .transform(({ forward, unknown, ...rest }) => ({
+    ...rest,
+    forward: forward ?? null,
+    unknown: unknown === "no-user" ? ("NO-USER" as const) : ("HIDDEN-USER" as const),
+  }));
+
 export const configSchema = z
   .strictObject({
     listeners,
@@ -146,10 +162,12 @@ export const configSchema = z
     limits: limits.prefault({}),
     timeouts: timeouts.prefault({}),
     log: log.prefault({}),
+    identd: identd.optional(),
   })
   .transform(
-    ({ listeners, gssapi: { protectionLevels, nec, keytab, targetNames, mechanisms }, ...rest }) => ({
+    ({ listeners, gssapi: { protectionLevels, nec, keytab, targetNames, mechanisms }, identd, ...rest }) => ({
       ...rest,
+      identd: identd ?? null,
       listeners: listeners.map(({ address, gssapi }) => ({
         ...address,
         protectionLevels: gssapi.protectionLevels ?? protectionLevels,
@@ -163,7 +181,8 @@ export const configSchema = z
  * The parsed configuration. A listener has a `host` (`::` listens on IPv6 and IPv4), a `port` (0: the system picks) and
  * its own or the common `protectionLevels` (best first) and `nec`;
  * `gssapi.keytab` null is the library's default, `targetNames` null is every name in the keytab, `mechanisms` are OIDs;
- * timeouts are milliseconds, null is never.
+ * timeouts are milliseconds, null is never; `identd` null is none, its `unknown` is the response's error type.
  */
 export type Config = z.output<typeof configSchema>;
 export type ListenerConfig = Config["listeners"][number];
+export type IdentdConfig = NonNullable<Config["identd"]>;

@@ -13,6 +13,8 @@ export interface ListenAddress {
 /** setTimeout's longest delay. */
 const LONGEST_DURATION = 0x7fffffff;
 
+const LONGEST_SOCKET_PATH = 103;
+
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** @param text `127.0.0.1:1080`, `[::1]:1080`, `*:1080` */
@@ -25,6 +27,14 @@ export function parseListenAddress(text: string): ListenAddress {
   const address = parseIp(bracketed ?? plain ?? "");
   if (address === null || (address.kind() === "ipv4") !== (plain !== undefined)) throw wrong(expected, text);
   return { host: address.toString(), port };
+}
+
+/** @param text another program's `127.0.0.1:114` or `[::1]:114` */
+export function parsePeerAddress(text: string): ListenAddress {
+  const address = parseListenAddress(text);
+  if (["::", "0.0.0.0"].includes(address.host) || address.port === 0)
+    throw wrong("one IP address and a port, as 127.0.0.1:114", text);
+  return address;
 }
 
 /**
@@ -46,6 +56,12 @@ export function parseKeytab(text: string): string {
   const path = text.replace(/^FILE:/, "");
   if (!/^\/[^\0]+$/.test(path)) throw wrong("an absolute path or FILE: and an absolute path", text);
   return `FILE:${path}`;
+}
+
+/** A Unix socket's path; a longer one would be cut without a word (sockaddr_un, macOS has the shortest). */
+export function parseSocketPath(text: string): string {
+  if (/^\/[^\0]+$/.test(text) && Buffer.byteLength(text) <= LONGEST_SOCKET_PATH) return text;
+  throw wrong(`an absolute path of at most ${LONGEST_SOCKET_PATH} octets`, text);
 }
 
 /** @returns the acceptor's name as it was written: the GSS-API library reads both forms */

@@ -51,6 +51,17 @@ export type ServerEvent =
   /** The session can't go on; `step` names the part of the protocol it was in. */
   | { type: "session-failed"; subject: SessionSubject; step: string; code: string; reason: string }
   | { type: "session-closed"; record: AuditRecord }
+  /** Our Ident server was asked about `client`'s connection from `address`; `source` knew the answer, or nobody did. */
+  | {
+      type: "ident-answered";
+      client: string;
+      address: string;
+      ports: string;
+      source: "proxy" | "system" | null;
+      answer: string;
+    }
+  /** One that knows could not be asked. */
+  | { type: "ident-source-failed"; client: string; source: "proxy" | "system"; code: string; reason: string }
   | { type: "draining"; sessions: number }
   | { type: "stopped" };
 

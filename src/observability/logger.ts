@@ -63,6 +63,14 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
         { ...event.subject, step: event.step, code: event.code, reason: event.reason },
         "session failed",
       );
+    case "ident-answered": {
+      const { type, ...fields } = event;
+      return logger.info(fields, "ident answered");
+    }
+    case "ident-source-failed": {
+      const { type, ...fields } = event;
+      return logger.warn(fields, "ident source failed");
+    }
     case "draining":
       return logger.info({ sessions: event.sessions }, "draining");
     case "stopped":

@@ -99,6 +99,19 @@ export function encodeIdentResponse(response: IdentResponse): Buffer {
   return Buffer.concat([Buffer.from(`${head}${field}:`, "latin1"), octets, Buffer.from("\r\n")]);
 }
 
+/** `text` as a user id that can be sent: without what may not be printed, and the first 512 octets of it (note 3). */
+export function toUserId(text: string): string {
+  let userId = "";
+  let octets = 0;
+  for (const character of text) {
+    const printable = UNPRINTABLE.test(character) ? "?" : character;
+    octets += Buffer.byteLength(printable);
+    if (octets > MAX_USER_ID) break;
+    userId += printable;
+  }
+  return userId;
+}
+
 /**
  * Removes a line and its end, CR LF or LF.
  * @returns the octets as Latin-1 text without the end; null while that is missing

@@ -5,10 +5,7 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { IdentClient, type IdentPair, IdentRefusedError } from "../../src/auth/ident-client.js";
-import { connectionOf, type OwnedConnection, oidentd } from "../support/oidentd.js";
-
-// oidentd gives its rights up, and so do the makers of connections.
-const skip = process.getuid?.() === 0 ? false : "needs root";
+import { connectionOf, needsRoot, type OwnedConnection, oidentd } from "../support/oidentd.js";
 
 const CLIENT = "127.0.0.3";
 const SERVER = "127.0.0.2";
@@ -27,7 +24,7 @@ async function client(t: TestContext, ...options: string[]): Promise<IdentClient
 }
 
 test("oidentd tells who owns a connection", {
-  skip: process.getuid?.() === 0 ? false : "needs root",
+  skip: needsRoot,
 }, async (t) => {
   const [games, root] = await Promise.all([
     connectionOf(t, "games", [CLIENT, SERVER]),
@@ -73,7 +70,7 @@ test("oidentd tells who owns a connection", {
   );
 });
 
-test("oidentd refuses", { skip }, async (t) => {
+test("oidentd refuses", { skip: needsRoot }, async (t) => {
   const pair = { clientAddress: CLIENT, clientPort: 1, serverAddress: SERVER, serverPort: 1 };
   await assert.rejects((await client(t)).ask(pair), refused("NO-USER"));
   await assert.rejects((await client(t)).ask({ ...pair, serverPort: 0 }), refused("INVALID-PORT"));

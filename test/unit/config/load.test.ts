@@ -35,6 +35,7 @@ test("the smallest configuration gets the defaults, and denies everything", () =
     limits: { sessions: 10_000, sessionsPerSource: 1000 },
     timeouts: { handshake: 30_000, connect: 30_000, idle: 3_600_000, total: null, drain: 30_000 },
     log: { level: "info" },
+    identd: null,
   });
   assert.deepEqual(rules, []);
 });
@@ -59,6 +60,12 @@ rules:
 limits: { sessions: 2, sessionsPerSource: 1 }
 timeouts: { handshake: 500ms, connect: 5s, idle: never, total: 8h, drain: 0s }
 log: { level: debug }
+identd:
+  address: "[::1]:1113"
+  socket: /run/proxy/identd
+  answer: token
+  forward: 127.0.0.1:114
+  unknown: hidden-user
 `,
   );
   const { rules, ...config } = loadConfig(file);
@@ -75,6 +82,13 @@ log: { level: debug }
     limits: { sessions: 2, sessionsPerSource: 1 },
     timeouts: { handshake: 500, connect: 5000, idle: null, total: 28_800_000, drain: 0 },
     log: { level: "debug" },
+    identd: {
+      address: { host: "::1", port: 1113 },
+      socket: "/run/proxy/identd",
+      answer: "token",
+      forward: { host: "127.0.0.1", port: 114 },
+      unknown: "HIDDEN-USER",
+    },
   });
   assert.deepEqual(
     rules.map(({ text }) => text),
@@ -83,6 +97,16 @@ log: { level: debug }
   const ruleset = new Ruleset(rules, () => false);
   assert.equal(ruleset.evaluate({ name: null, address: "10.9.0.1", port: 80 }).rule, 1);
   assert.equal(ruleset.evaluate({ name: null, address: "10.8.0.1", port: 80 }).rule, 2);
+});
+
+test("identd by its defaults", () => {
+  assert.deepEqual(parseConfig(`${LISTENER}identd: {}`, "f").identd, {
+    address: { host: "::", port: 113 },
+    socket: "/run/gssocks/identd.sock",
+    answer: "user",
+    forward: null,
+    unknown: "NO-USER",
+  });
 });
 
 test("all problems are told at once, with line and key path", () => {
@@ -106,6 +130,7 @@ timeouts:
   idle: 30
 log: { level: loud }
 relay: {}
+identd: { address: localhost, socket: run, answer: name, forward: "*:114", unknown: none }
 `;
   const mapping = "expected a mapping, found nothing";
   const one = "expected either allow or deny, as `allow: {}`";
@@ -126,7 +151,12 @@ relay: {}
       "16|limits.sessionsPerSource|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
-      "20|relay|unknown key; expected one of listeners, gssapi, rules, limits, timeouts, log",
+      "20|relay|unknown key; expected one of listeners, gssapi, rules, limits, timeouts, log, identd",
+      '21|identd.address|expected an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML), found "localhost"',
+      '21|identd.socket|expected an absolute path of at most 103 octets, found "run"',
+      '21|identd.answer|expected one of user, token, found "name"',
+      '21|identd.forward|expected one IP address and a port, as 127.0.0.1:114, found "*:114"',
+      '21|identd.unknown|expected one of no-user, hidden-user, found "none"',
     ],
   );
 });

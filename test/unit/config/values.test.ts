@@ -5,6 +5,8 @@ import {
   parseKeytab,
   parseListenAddress,
   parseMechanism,
+  parsePeerAddress,
+  parseSocketPath,
   parseTargetName,
 } from "../../../src/config/values.js";
 import { UsageError } from "../../../src/errors.js";
@@ -42,6 +44,31 @@ test("listen addresses", () => {
     ["[*]:1080", null],
     ["localhost:1080", null],
     ["127.0.0.1:1080 ", null],
+  ]);
+});
+
+test("another program's address", () => {
+  table(parsePeerAddress, [
+    ["127.0.0.1:114", { host: "127.0.0.1", port: 114 }],
+    ["[::1]:114", { host: "::1", port: 114 }],
+    ["127.0.0.1:0", null],
+    ["*:114", null],
+    ["[::]:114", null],
+    ["0.0.0.0:114", null],
+    ["localhost:114", null],
+  ]);
+});
+
+test("a Unix socket's path", () => {
+  const longest = `/${"x".repeat(102)}`;
+  table(parseSocketPath, [
+    ["/run/gssocks/identd.sock", "/run/gssocks/identd.sock"],
+    [longest, longest],
+    [`${longest}x`, null],
+    [`/${"ü".repeat(52)}`, null],
+    ["identd.sock", null],
+    ["/", null],
+    ["/a\0b", null],
   ]);
 });
 

@@ -1,0 +1,154 @@
+/**
+ * The serving process' end of `gssocks identd`: a Unix socket on which that process asks who is behind a connection. One
+ * connection a query: a line of `protocol/ident-lookup`, answered with a response of RFC 1413. ERROR : NO-USER means
+ * that the connection is none of the proxy's.
+ */
+import { lstat, unlink } from "node:fs/promises";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { NetworkError, PeerError } from "../errors.js";
+import { type IdentLookup, takeIdentLookup } from "../protocol/ident-lookup.js";
+import {
+  encodeIdentResponse,
+  type IdentResult,
+  MAX_IDENT_LINE,
+  toUserId,
+} from "../protocol/ident-message.js";
+import { ReceiveBuffer } from "../protocol/receive-buffer.js";
+import type { OutgoingConnections, Owner } from "./outgoing.js";
+
+/** Only this host's root and our own user get here; the bounds are for mistakes. */
+const MAX_CONNECTIONS = 1024;
+const TIMEOUT = 10_000;
+
+export interface IdentdSocketOptions {
+  /** The socket's path; what is left there by a process that has ended is replaced. */
+  socket: string;
+  /** What stands for a user: the name, or the session's id. */
+  answer: "user" | "token";
+}
+
+export class IdentdSocket {
+  readonly #server: Server;
+  readonly #open = new Set<Socket>();
+  readonly #answer: IdentdSocketOptions["answer"];
+  readonly #outgoing: OutgoingConnections;
+
+  /** @throws NetworkError (CANNOT_LISTEN) */
+  static async open(
+    { socket, answer }: IdentdSocketOptions,
+    outgoing: OutgoingConnections,
+  ): Promise<IdentdSocket> {
+    const server = createServer();
+    server.maxConnections = MAX_CONNECTIONS;
+    let error = await listen(server, socket);
+    if (error?.code === "EADDRINUSE" && (await isLeftOver(socket))) {
+      await unlink(socket).catch(() => {});
+      error = await listen(server, socket);
+    }
+    if (error !== null) throw cannotListen(socket, error);
+    server.on("error", () => {});
+    return new IdentdSocket(server, answer, outgoing);
+  }
+
+  private constructor(server: Server, answer: IdentdSocketOptions["answer"], outgoing: OutgoingConnections) {
+    this.#server = server;
+    this.#answer = answer;
+    this.#outgoing = outgoing;
+    server.on("connection", (socket) => this.#serve(socket));
+  }
+
+  /** Takes the socket away from the file system too. */
+  close(): void {
+    this.#server.close();
+    for (const socket of this.#open) socket.destroy();
+  }
+
+  #serve(socket: Socket): void {
+    this.#open.add(socket);
+    const deadline = setTimeout(() => socket.destroy(), TIMEOUT);
+    const received = new ReceiveBuffer(MAX_IDENT_LINE);
+    socket
+      .on("error", () => {})
+      .on("close", () => {
+        clearTimeout(deadline);
+        this.#open.delete(socket);
+      })
+      .on("data", (octets) => {
+        try {
+          received.append(octets);
+          const lookup = takeIdentLookup(received);
+          if (lookup !== null) socket.removeAllListeners("data").end(this.#respond(lookup));
+        } catch (error) {
+          if (!(error instanceof PeerError)) throw error;
+          socket.destroy();
+        }
+      });
+  }
+
+  #respond({ portOnServer, portOnClient, addressOnServer, addressOnClient }: IdentLookup): Buffer {
+    const local = { address: addressOnServer, port: portOnServer };
+    const owner = this.#outgoing.find(local, { address: addressOnClient, port: portOnClient });
+    return encodeIdentResponse({ portOnServer, portOnClient, ...toResult(owner, this.#answer) });
+  }
+}
+
+function toResult(owner: Owner | null, answer: IdentdSocketOptions["answer"]): IdentResult {
+  if (owner === null) return { type: "ERROR", error: "NO-USER" };
+  const { session, user } = owner;
+  if (answer === "token") return { type: "USERID", opsys: "OTHER", charset: null, userId: session };
+  // Ours, but nobody's: not to be passed on to an identd that would name the proxy's own user.
+  if (user === null || user === "") return { type: "ERROR", error: "HIDDEN-USER" };
+  const userId = toUserId(localPart(user));
+  return {
+    type: "USERID",
+    // What is no user name as mail and finger know them is not to be taken for one (§5).
+    opsys: /\s/.test(userId) ? "OTHER" : "UNIX",
+    charset: /^[ -~]*$/.test(userId) ? null : "UTF-8",
+    userId,
+  };
+}
+
+/** A principal without its realm; an `@` within a name is written `\@` (krb5_unparse_name). */
+function localPart(principal: string): string {
+  const [name = ""] = /^(?:\\.|[^\\@])+/s.exec(principal) ?? [];
+  return name === "" ? principal : name;
+}
+
+/** The socket has its mode from the beginning: only its owner may ask. */
+function listen(server: Server, path: string): Promise<NodeJS.ErrnoException | null> {
+  return new Promise((resolve) => {
+    const failed = (error: NodeJS.ErrnoException) => resolve(error);
+    server.once("error", failed);
+    const umask = process.umask(0o177);
+    server.listen({ path }, () => {
+      server.off("error", failed);
+      resolve(null);
+    });
+    process.umask(umask);
+  });
+}
+
+/** Whether `path` is a socket at which nobody listens any more. */
+async function isLeftOver(path: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => null);
+  if (!found?.isSocket()) return false;
+  return new Promise((resolve) => {
+    const socket = connect({ path });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(false);
+    });
+    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
+  });
+}
+
+function cannotListen(path: string, error: NodeJS.ErrnoException): NetworkError {
+  const remedy: Readonly<Record<string, string>> = {
+    EADDRINUSE: "another program listens there, or it is no socket",
+    ENOENT: "there is no such directory",
+    EACCES: "the directory may not be written by this user",
+  };
+  const why = remedy[error.code ?? ""];
+  const message = `can't listen on ${path}: ${error.code ?? error.message}${why === undefined ? "" : ` (${why})`}`;
+  return new NetworkError("CANNOT_LISTEN", message, { cause: error });
+}
