@@ -1,3 +1,4 @@
+import { UsageError } from "../errors.js";
 import { callQueue } from "./call-queue.js";
 import { GSS_C_ACCEPT, GSS_C_BOTH, GSS_C_INITIATE } from "./flags.js";
 import { type FailureContext, toError } from "./gss-error.js";
@@ -70,10 +71,17 @@ export class Credential {
     const store = storeOf({ keytab: options.keytab, rcache: options.rcache });
     const name = options.name?.handle ?? null;
     const mechanisms = options.mechanisms ?? [GSS_MECH_KRB5];
+    const acquire = (oids: readonly string[]) =>
+      callQueue.run("local", () => native.acquireCredFrom(name, 0, oids, GSS_C_ACCEPT, store));
     try {
-      const acquired = await callQueue.run("local", () =>
-        native.acquireCredFrom(name, 0, mechanisms, GSS_C_ACCEPT, store),
-      );
+      const acquired = await acquire(mechanisms);
+      const missing = mechanisms.filter((oid) => !acquired.mechanisms.includes(oid));
+      if (missing.length > 0) {
+        // The library is content with one of them. Asked for the others alone, it says what they lack.
+        acquired.credential.close();
+        for (const oid of missing) (await acquire([oid])).credential.close();
+        throw new UsageError("BAD_ARGUMENT", `no acceptor can have all of these mechanisms: ${mechanisms}`);
+      }
       return new Credential(acquired.credential, origin);
     } catch (error) {
       throw toError(error, origin);
