@@ -34,6 +34,7 @@ tests=$(
   clang-format           # npm run lint
   debian-archive-keyring # to check the signatures of a newer curl
   krb5-pkinit            # anonymous tickets (kinit -n)
+  gss-ntlmssp            # NTLMSSP, a mechanism that is a plugin of the GSS-API library
 PACKAGES
 )
 

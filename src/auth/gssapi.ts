@@ -82,9 +82,10 @@ export class GssapiExchange implements AuthExchange {
     }
     if (anonymous) throw new PolicyError("ANONYMOUS", "the client is anonymous");
     if (this.#targetNames !== null && !this.#targetNames.some((allowed) => isTarget(acceptor, allowed))) {
+      const asked = acceptor === "" ? `a name that ${mechanismName(mechanism)} does not tell` : acceptor;
       throw new PolicyError(
         "TARGET_NOT_ALLOWED",
-        `the client asked for ${acceptor}, which is not in gssapi.targetNames`,
+        `the client asked for ${asked}, which is not in gssapi.targetNames`,
       );
     }
     const identity = {

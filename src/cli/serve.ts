@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import { loadConfig } from "../config/load.js";
 import type { Config } from "../config/schema.js";
+import { isKerberos } from "../gss/oids.js";
 import type { LogLevel } from "../observability/logger.js";
 import { Server, type ServerOptions } from "../server/server.js";
 import { foreground } from "./foreground.js";
@@ -29,7 +30,7 @@ function serverOptions(config: Config): ServerOptions {
   const { keytab, targetNames, mechanisms } = config.gssapi;
   return {
     listeners: config.listeners,
-    gssapi: { mechanisms, keytab: keytab ?? undefined, targetNames: targetNames ?? undefined },
+    gssapi: { mechanisms, keytab: keytabFor(mechanisms, keytab), targetNames: targetNames ?? undefined },
     rules: config.rules,
     limits: config.limits,
     timeouts: {
@@ -39,4 +40,11 @@ function serverOptions(config: Config): ServerOptions {
       total: total ?? Number.POSITIVE_INFINITY,
     },
   };
+}
+
+/** Other mechanisms, as gss-ntlmssp, take no part in a credential that names a keytab: the environment does it then. */
+function keytabFor(mechanisms: readonly string[], keytab: string | null): string | undefined {
+  if (keytab === null || mechanisms.every(isKerberos)) return keytab ?? undefined;
+  process.env.KRB5_KTNAME = keytab;
+  return undefined;
 }

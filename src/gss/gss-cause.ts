@@ -13,7 +13,7 @@ import {
   routineError,
 } from "./flags.js";
 import type { NativeFailure } from "./native.js";
-import { holdsIakerb, mechanismName, tokenMechanism } from "./oids.js";
+import { GSS_MECH_SPNEGO, holdsIakerb, holdsNtlmssp, mechanismName, tokenMechanism } from "./oids.js";
 
 /** What the caller knows of a call: it goes into the error's text. */
 export interface FailureContext {
@@ -249,6 +249,25 @@ const ROWS: readonly Row[] = [
         : `there is no ticket${of(c.principal)} in ${ccacheOf(c)}, and the client keytab ${c.clientKeytab} gave none: check that it can be read and holds the key${of(c.principal)} (klist -k)`,
   ],
 
+  // The mechanism plugin gss-ntlmssp, whose minor codes are other libraries' (errno).
+  [
+    "KEYTAB_NOT_TAKEN",
+    (f) => f.accepting && f.text === "Not a server credential type",
+    (c) =>
+      `the mechanism plugin can't accept with a credential that names a keytab (${keytabOf(c)}): let KRB5_KTNAME name it instead`,
+  ],
+  [
+    "CLIENT_UNKNOWN",
+    (f, c) => f.accepting && f.text === "Permission denied" && holdsNtlmssp(c.token),
+    () =>
+      "the NTLM user is not one of NTLM_USER_FILE (DOMAIN:user:password), nor known to winbind, or this user can't read that file",
+  ],
+  [
+    "PASSWORD_WRONG",
+    (f, c) => f.accepting && f.text === "Invalid argument" && holdsNtlmssp(c.token),
+    () => "the NTLM user's password is another one here, or the token is damaged",
+  ],
+
   // Tokens.
   [
     "REPLAY",
@@ -276,11 +295,11 @@ const ROWS: readonly Row[] = [
     "MECHANISM_NOT_ACCEPTED",
     (f) =>
       f.call === "gss_accept_sec_context" &&
-      ((f.routine === GSS_S_NO_CRED && f.minor === 0) || /^SPNEGO cannot find mech/.test(f.text)),
-    (c, f) => {
-      const what = f.minor === 0 ? usedMechanism(c.token) : "offers only mechanisms inside SPNEGO";
-      return `the initiator ${what}, which this acceptor does not take: add the mechanism to those it accepts, or let the initiator use another`;
-    },
+      ((f.routine === GSS_S_NO_CRED && f.minor === 0) ||
+        f.routine === GSS_S_BAD_MECH ||
+        /^SPNEGO cannot find mech/.test(f.text)),
+    (c, f) =>
+      `the initiator ${usedMechanism(c.token, f)}, which this acceptor does not take: add the mechanism to those it accepts, or let the initiator use another`,
   ],
   [
     "MECHANISM_UNAVAILABLE",
@@ -348,11 +367,11 @@ function keytabOf(context: FailureContext): string {
   return context.keytab ?? "(the default one: KRB5_KTNAME, or default_keytab_name in krb5.conf)";
 }
 
-function usedMechanism(token: Uint8Array | null | undefined): string {
+function usedMechanism(token: Uint8Array | null | undefined, failure: Facts): string {
   const oid = token ? tokenMechanism(token) : undefined;
-  return oid === undefined
-    ? "sent an empty token, or one of an unknown mechanism"
-    : `uses the mechanism ${mechanismName(oid)}`;
+  if (oid === undefined) return "sent an empty token, or one of an unknown mechanism";
+  const inside = oid === GSS_MECH_SPNEGO && failure.routine !== GSS_S_NO_CRED;
+  return inside ? "offers only mechanisms inside SPNEGO" : `uses the mechanism ${mechanismName(oid)}`;
 }
 
 function ccacheOf(context: FailureContext): string {

@@ -15,6 +15,15 @@ export const GSS_C_NT_ANONYMOUS = "1.3.6.1.5.6.3";
 export const GSS_C_NT_EXPORT_NAME = "1.3.6.1.5.6.4";
 export const GSS_KRB5_NT_PRINCIPAL_NAME = "1.2.840.113554.1.2.2.1";
 
+/** Mechanisms that take tickets. */
+const KERBEROS: readonly string[] = [
+  GSS_MECH_KRB5,
+  GSS_MECH_IAKERB,
+  // krb5 before it had its number, and as Windows cut that to 16 bits.
+  "1.3.5.1.5.2",
+  "1.2.840.48018.1.2.2",
+];
+
 const MECHANISMS: readonly (readonly [name: string, oid: string])[] = [
   ["krb5", GSS_MECH_KRB5],
   ["spnego", GSS_MECH_SPNEGO],
@@ -35,12 +44,22 @@ export function parseMechanism(text: string): string | undefined {
   return MECHANISMS.find(([name]) => name === text.toLowerCase())?.[1];
 }
 
+/** Whether Kerberos (or nothing but the negotiation of it) is behind a mechanism. */
+export function isKerberos(oid: string): boolean {
+  return oid === GSS_MECH_SPNEGO || KERBEROS.includes(oid);
+}
+
 const IAKERB_DER = Buffer.from("06062b0601050205", "hex");
 const NTLMSSP_SIGNATURE = Buffer.from("NTLMSSP\0");
 
 /** Whether a token is one of IAKERB, or has one inside (SPNEGO): each of them begins with its OID (RFC 2743 §3.1). */
-export function holdsIakerb(token: Uint8Array): boolean {
-  return asBuffer(token).includes(IAKERB_DER);
+export function holdsIakerb(token: Uint8Array | null | undefined): boolean {
+  return token instanceof Uint8Array && asBuffer(token).includes(IAKERB_DER);
+}
+
+/** The same of NTLMSSP, whose tokens begin with a signature. */
+export function holdsNtlmssp(token: Uint8Array | null | undefined): boolean {
+  return token instanceof Uint8Array && asBuffer(token).includes(NTLMSSP_SIGNATURE);
 }
 
 /**
