@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { ConfigError, GssocksError } from "../errors.js";
 import { connectCommand } from "./connect.js";
 import { identdCommand } from "./identd.js";
+import { mechsCommand } from "./mechs.js";
 import { passwdCommand } from "./passwd.js";
 import { serveCommand } from "./serve.js";
 
@@ -17,7 +18,8 @@ async function main(): Promise<void> {
     .description("A SOCKS proxy that lets people in with their Kerberos ticket")
     .version(version)
     .exitOverride();
-  for (const command of [serveCommand(), connectCommand(), identdCommand(), passwdCommand()])
+  const commands = [serveCommand(), connectCommand(), mechsCommand(), identdCommand(), passwdCommand()];
+  for (const command of commands)
     program.addCommand(command.copyInheritedSettings(program));
   await program.parseAsync();
 }
