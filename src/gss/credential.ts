@@ -71,21 +71,19 @@ export class Credential {
     const store = storeOf({ keytab: options.keytab, rcache: options.rcache });
     const name = options.name?.handle ?? null;
     const mechanisms = options.mechanisms ?? [GSS_MECH_KRB5];
-    const acquire = (oids: readonly string[]) =>
-      callQueue.run("local", () => native.acquireCredFrom(name, 0, oids, GSS_C_ACCEPT, store));
-    try {
-      const acquired = await acquire(mechanisms);
-      const missing = mechanisms.filter((oid) => !acquired.mechanisms.includes(oid));
-      if (missing.length > 0) {
-        // The library is content with one of them. Asked for the others alone, it says what they lack.
-        acquired.credential.close();
-        for (const oid of missing) (await acquire([oid])).credential.close();
-        throw new UsageError("BAD_ARGUMENT", `no acceptor can have all of these mechanisms: ${mechanisms}`);
-      }
-      return new Credential(acquired.credential, origin);
-    } catch (error) {
-      throw toError(error, origin);
-    }
+    const acquire = (mechanisms: readonly string[]) =>
+      callQueue
+        .run("local", () => native.acquireCredFrom(name, 0, mechanisms, GSS_C_ACCEPT, store))
+        .catch((error: unknown) => {
+          throw toError(error, { ...origin, mechanisms });
+        });
+    const acquired = await acquire(mechanisms);
+    const missing = mechanisms.filter((oid) => !acquired.mechanisms.includes(oid));
+    if (missing.length === 0) return new Credential(acquired.credential, origin);
+    // The library is content with one of them. Asked for the others alone, it says what they lack.
+    acquired.credential.close();
+    for (const oid of missing) (await acquire([oid])).credential.close();
+    throw new UsageError("BAD_ARGUMENT", `no acceptor can have all of these mechanisms: ${mechanisms}`);
   }
 
   /** gss_acquire_cred_from, or gss_acquire_cred_with_password, with GSS_C_INITIATE. */

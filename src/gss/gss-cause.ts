@@ -24,6 +24,8 @@ export interface FailureContext {
   principal?: string | undefined;
   keytab?: string | undefined;
   clientKeytab?: string | undefined;
+  /** OIDs of those asked for. */
+  mechanisms?: readonly string[] | undefined;
   ccache?: string | undefined;
   /** The peer's, where the call took one; null where it was the first call, before the peer had sent any. */
   token?: Uint8Array | null | undefined;
@@ -304,7 +306,8 @@ const ROWS: readonly Row[] = [
   [
     "MECHANISM_UNAVAILABLE",
     (f) => f.routine === GSS_S_BAD_MECH,
-    () => "the GSS-API library has no such mechanism: check its OID, and /etc/gss/mech.d for plugins",
+    (c) =>
+      `the GSS-API library has no mechanism ${c.mechanisms?.map(mechanismName).join(" or ") ?? "as asked for"}: check its OID (gssocks mechs lists what there is), and /etc/gss/mech.d and GSS_MECH_CONFIG for plugins`,
   ],
   [
     "BAD_NAME",
