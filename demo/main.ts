@@ -57,6 +57,8 @@ async function run(
       // curl can't seal: it needs a listener that answers "none" to everything.
       { address: "127.0.0.1:0", gssapi: { protectionLevels: ["none"] } },
     ],
+    // Ctrl-C ends what is still open.
+    timeouts: { drain: "0s" },
   });
   cleanUp.push(() => proxy.stop());
   step(

@@ -55,7 +55,12 @@ export async function start(
   options: StartOptions = {},
 ): Promise<Running> {
   const env = { ...process.env, ...options.env };
-  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", command, ...args], { env, cwd: options.cwd });
+  // In a session of its own: a Ctrl-C on the terminal is for this process, which stops its children in order.
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", "--", command, ...args], {
+    env,
+    cwd: options.cwd,
+    detached: true,
+  });
   alive.add(child);
   const chunks: { stdout: Buffer[]; stderr: Buffer[] } = { stdout: [], stderr: [] };
   const waiting = new Set<() => void>();

@@ -43,13 +43,18 @@ export class ProxyServer {
       ...rest,
     };
     const dir = await mkdtemp(path.join(tmpdir(), "proxy-"));
-    const file = path.join(dir, "config.yaml");
-    await writeFile(file, stringify(whole));
-    const child = await start(process.execPath, ["--enable-source-maps", CLI, "serve", "--config", file], {
-      env: realm.env,
-    });
-    const ports = await listening(child, whole.listeners.length);
-    return new ProxyServer(child, dir, ports);
+    let child: Running | undefined;
+    try {
+      const file = path.join(dir, "config.yaml");
+      await writeFile(file, stringify(whole));
+      const args = ["--enable-source-maps", CLI, "serve", "--config", file];
+      child = await start(process.execPath, args, { env: realm.env });
+      return new ProxyServer(child, dir, await listening(child, whole.listeners.length));
+    } catch (error) {
+      await child?.stop();
+      await rm(dir, { recursive: true, force: true });
+      throw error;
+    }
   }
 
   /** The first listener's port. */
