@@ -19,8 +19,7 @@ async function main(): Promise<void> {
     .version(version)
     .exitOverride();
   const commands = [serveCommand(), connectCommand(), mechsCommand(), identdCommand(), passwdCommand()];
-  for (const command of commands)
-    program.addCommand(command.copyInheritedSettings(program));
+  for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   await program.parseAsync();
 }
 
