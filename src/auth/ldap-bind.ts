@@ -31,8 +31,11 @@ export interface LdapBindOptions {
   /** Its first line is the password of bindDn; read for each attempt. */
   bindPasswordFile?: string | undefined;
   /** For one attempt, in ms. */
-  timeout: number;
+  timeout?: number | undefined;
 }
+
+/** Within the time that PasswordMethod waits. */
+const TIMEOUT = 10_000;
 
 /** Of certificates; all of Debian's have 220 KB. */
 const LARGEST_FILE = 1 << 20;
@@ -53,7 +56,7 @@ export class LdapBind implements PasswordBackend {
   /** Asks nothing of the directory yet. @throws ConfigError, UsageError */
   static async create(options: LdapBindOptions): Promise<LdapBind> {
     const ca = options.ca === undefined ? undefined : await text(options.ca);
-    const backend = new LdapBind(options, { url: options.url, ca, timeout: options.timeout });
+    const backend = new LdapBind(options, { url: options.url, ca, timeout: options.timeout ?? TIMEOUT });
     if (options.bindPasswordFile !== undefined) await bindPassword(options.bindPasswordFile);
     return backend;
   }
@@ -95,14 +98,14 @@ export class LdapBind implements PasswordBackend {
 
   /** The name goes into the filter as a value, not as text: nothing in it can be anything else. */
   async #find(client: Client, username: string): Promise<Entry | null> {
-    const { base, nameAttribute, timeout } = this.#options;
+    const { base, nameAttribute } = this.#options;
     const named = new EqualityFilter({ attribute: nameAttribute, value: username });
     const { searchEntries } = await client.search(base, {
       scope: "sub",
       filter: this.#filter === null ? named : new AndFilter({ filters: [this.#filter, named] }),
       attributes: [nameAttribute],
       // No sizeLimit: ldapts would not tell one entry from the first of several that a limit has cut.
-      timeLimit: Math.ceil(timeout / 1000),
+      timeLimit: Math.ceil(this.#server.timeout / 1000),
     });
     const [entry, another] = searchEntries;
     if (another !== undefined)

@@ -7,7 +7,8 @@ import type { Effect } from "../policy/matchers.js";
 import { Rule, type RuleBody } from "../policy/rule.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { DEFAULTS } from "./defaults.js";
-import { describe } from "./problems.js";
+import { text } from "./fields.js";
+import { type PasswordsConfig, passwords } from "./passwords.js";
 import {
   DURATION,
   parseDuration,
@@ -18,19 +19,6 @@ import {
   parseSocketPath,
   parseTargetName,
 } from "./values.js";
-
-/** Text that `parse` makes something of; what `parse` throws becomes the problem. */
-function text<T>(expected: string, parse: (text: string) => T) {
-  return z.string({ error: ({ input }) => describe(expected, input) }).transform((value, context): T => {
-    try {
-      return parse(value);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      context.addIssue({ code: "custom", message: error.message });
-      return z.NEVER;
-    }
-  });
-}
 
 /** A list with at least one entry and none twice. */
 function distinct<T extends z.ZodType>(entry: T, emptyMeans: string) {
@@ -158,6 +146,7 @@ export const configSchema = z
   .strictObject({
     listeners,
     gssapi: gssapi.prefault({}),
+    passwords: passwords.optional(),
     rules: z.array(rule).default([]),
     limits: limits.prefault({}),
     timeouts: timeouts.prefault({}),
@@ -165,7 +154,13 @@ export const configSchema = z
     identd: identd.optional(),
   })
   .transform(
-    ({ listeners, gssapi: { protectionLevels, nec, keytab, targetNames, mechanisms }, identd, ...rest }) => ({
+    ({
+      listeners,
+      gssapi: { protectionLevels, nec, keytab, targetNames, mechanisms },
+      passwords,
+      identd,
+      ...rest
+    }) => ({
       ...rest,
       identd: identd ?? null,
       listeners: listeners.map(({ address, gssapi }) => ({
@@ -174,13 +169,21 @@ export const configSchema = z
         nec: gssapi.nec ?? nec,
       })),
       gssapi: { keytab: keytab ?? null, targetNames: targetNames ?? null, mechanisms },
+      passwords: passwords === undefined ? null : withKeytab(passwords, keytab),
     }),
   );
+
+/** One keytab does for tickets and for passwords. */
+function withKeytab(passwords: PasswordsConfig, keytab: string | undefined): PasswordsConfig {
+  if (!("kerberos" in passwords)) return passwords;
+  return { kerberos: { ...passwords.kerberos, keytab: passwords.kerberos.keytab ?? keytab } };
+}
 
 /**
  * The parsed configuration. A listener has a `host` (`::` listens on IPv6 and IPv4), a `port` (0: the system picks) and
  * its own or the common `protectionLevels` (best first) and `nec`;
  * `gssapi.keytab` null is the library's default, `targetNames` null is every name in the keytab, `mechanisms` are OIDs;
+ * `passwords` null is none;
  * timeouts are milliseconds, null is never; `identd` null is none, its `unknown` is the response's error type.
  */
 export type Config = z.output<typeof configSchema>;

@@ -64,6 +64,17 @@ export function parseSocketPath(text: string): string {
   throw wrong(`an absolute path of at most ${LONGEST_SOCKET_PATH} octets`, text);
 }
 
+export function parsePath(text: string): string {
+  if (/^\/[^\0]+$/.test(text)) return text;
+  throw wrong("an absolute path", text);
+}
+
+/** Text of a shape, as it is. */
+export function parseText(text: string, shape: RegExp, expected: string): string {
+  if (shape.test(text)) return text;
+  throw wrong(expected, text);
+}
+
 /** @returns the acceptor's name as it was written: the GSS-API library reads both forms */
 export function parseTargetName(text: string): string {
   if (/^[A-Za-z0-9_-]+(?:@[A-Za-z0-9._-]+|\/[A-Za-z0-9._-]+@[^@/\s]+)$/.test(text)) return text;

@@ -13,6 +13,7 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
+import fc from "fast-check";
 import { makePasswordHash } from "../../../src/auth/password-hash.js";
 import { MAX_USERS_FILE_SIZE, parseUsers, UsersFile } from "../../../src/auth/users-file.js";
 import { ConfigError, UsageError } from "../../../src/errors.js";
@@ -210,4 +211,32 @@ test("the parser takes any text", () => {
   assert.equal(parseUsers("\0".repeat(1000)).problems.length, 1);
   assert.equal(parseUsers(":::\n".repeat(1000)).problems.length, 1000);
   assert.equal(parseUsers(`${"x".repeat(256)}:$2y$05$`).users.size, 0);
+  const piece = fc.oneof(
+    fc.string({ unit: "binary", maxLength: 20 }),
+    fc.constantFrom(
+      ":",
+      "\n",
+      "\r\n",
+      "#",
+      "$",
+      "$6$rounds=",
+      "$argon2id$v=19$m=",
+      ",t=",
+      ",p=",
+      ...Object.values(lines),
+    ),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 40 }), (pieces) => {
+      const text = pieces.join("");
+      const { users, problems } = parseUsers(text);
+      const count = text.split("\n").length;
+      assert.ok(users.size + problems.length <= count);
+      for (const { line } of problems) assert.ok(line >= 1 && line <= count);
+      for (const [name, { text: hash }] of users) {
+        assert.doesNotMatch(name, /[:\p{Cc}]/u);
+        assert.ok(text.includes(`${name}:${hash}`));
+      }
+    }),
+  );
 });

@@ -32,6 +32,7 @@ test("the smallest configuration gets the defaults, and denies everything", () =
       { host: "127.0.0.1", port: 1080, protectionLevels: ["confidentiality", "integrity"], nec: false },
     ],
     gssapi: { keytab: null, targetNames: null, mechanisms: ["1.2.840.113554.1.2.2", "1.3.6.1.5.5.2"] },
+    passwords: null,
     limits: { sessions: 10_000, sessionsPerSource: 1000 },
     timeouts: { handshake: 30_000, connect: 30_000, idle: 3_600_000, total: null, drain: 30_000 },
     log: { level: "info" },
@@ -54,6 +55,7 @@ gssapi:
   nec: true
   targetNames: [rcmd@proxy.example.test, socks/proxy.example.test@EXAMPLE.TEST]
   mechanisms: [spnego, iakerb, ntlmssp, 1.2.840.113554.1.2.2]
+passwords: { file: /etc/gssocks/users }
 rules:
   - deny: { to: ["*.bank.test", "10.9.0.0/16"] }
   - allow: {}
@@ -79,6 +81,7 @@ identd:
       targetNames: ["rcmd@proxy.example.test", "socks/proxy.example.test@EXAMPLE.TEST"],
       mechanisms: ["1.3.6.1.5.5.2", "1.3.6.1.5.2.5", "1.3.6.1.4.1.311.2.2.10", "1.2.840.113554.1.2.2"],
     },
+    passwords: { file: "/etc/gssocks/users" },
     limits: { sessions: 2, sessionsPerSource: 1 },
     timeouts: { handshake: 500, connect: 5000, idle: null, total: 28_800_000, drain: 0 },
     log: { level: "debug" },
@@ -151,7 +154,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
       "16|limits.sessionsPerSource|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
-      "20|relay|unknown key; expected one of listeners, gssapi, rules, limits, timeouts, log, identd",
+      "20|relay|unknown key; expected one of listeners, gssapi, passwords, rules, limits, timeouts, log, identd",
       '21|identd.address|expected an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML), found "localhost"',
       '21|identd.socket|expected an absolute path of at most 103 octets, found "run"',
       '21|identd.answer|expected one of user, token, found "name"',
