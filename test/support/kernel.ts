@@ -1,5 +1,5 @@
 /** What Linux tells of a process and of TCP connections (proc(5)), for tests that ask what something costs. */
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** Octets of memory that the process has in RAM. */
@@ -14,6 +14,19 @@ export function descriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
+/** Whether the process has a socket open, by its number. */
+export function hasSocket(pid: number, inode: number): boolean {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).some((fd) => {
+    try {
+      return readlinkSync(`${folder}/${fd}`) === `socket:[${inode}]`;
+    } catch {
+      // Closed since.
+      return false;
+    }
+  });
+}
+
 /** One end of a TCP connection. */
 export interface TcpEnd {
   /** Octets the other end has not acknowledged. */
@@ -22,14 +35,14 @@ export interface TcpEnd {
   receiveQueue: number;
   /** There is something to send and the other end has no room: the kernel's zero window probe is running. */
   stopped: boolean;
-  /** A program still has it; false once it has closed it and the kernel sees to the rest. */
-  held: boolean;
+  /** Its number; 0 where no program has it: not accepted yet, or closed and the kernel sees to the rest. */
+  inode: number;
 }
 
 /**
  * @param local an IPv4 `address:port`
  * @param remote the other end's
- * @returns null where there is no such connection (any more)
+ * @returns null where it was not found; the kernel's list may miss a line while others come and go
  */
 export function tcpEnd(local: string, remote: string): TcpEnd | null {
   const ends = `${inHex(local)} ${inHex(remote)}`;
@@ -44,7 +57,7 @@ export function tcpEnd(local: string, remote: string): TcpEnd | null {
     sendQueue: Number.parseInt(sendQueue, 16),
     receiveQueue: Number.parseInt(receiveQueue, 16),
     stopped: fields[5]?.split(":")[0] === "04",
-    held: fields[9] !== "0",
+    inode: Number(fields[9]),
   };
 }
 
