@@ -31,6 +31,7 @@ tests=$(
   whois                  # mkpasswd: the same ...
   argon2                 # ... and the same
   oidentd                # an Ident server that others wrote
+  dnsmasq-base           # DNS over UDP through the proxy (the program alone, no service)
   clang-format           # npm run lint
   debian-archive-keyring # to check the signatures of a newer curl
   krb5-pkinit            # anonymous tickets (kinit -n)

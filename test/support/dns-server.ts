@@ -1,0 +1,47 @@
+/** A real DNS server (dnsmasq) for names the test makes up; it asks nobody else. */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { userInfo } from "node:os";
+import type { TestContext } from "node:test";
+import { start } from "./processes.js";
+
+export interface DnsServer {
+  address: string;
+  port: number;
+}
+
+/**
+ * Answers when this is fulfilled; stopped when the test ends.
+ * @param records dnsmasq's options, as `host-record=db.example.test,192.0.2.53`; other names below example.test do not exist
+ */
+export async function startDnsServer(test: TestContext, records: readonly string[]): Promise<DnsServer> {
+  // dnsmasq can't take a port that the system picks. An address of its own makes one that was free stay free.
+  const octet = () => 1 + Math.floor(Math.random() * 254);
+  const address = `127.${octet()}.${octet()}.${octet()}`;
+  const probe = createSocket("udp4");
+  probe.bind(0, address);
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, "close");
+
+  const args = [
+    "--keep-in-foreground",
+    "--log-facility=-",
+    "--conf-file=/dev/null",
+    "--pid-file",
+    // As ourselves: its own user comes with another package.
+    `--user=${userInfo().username}`,
+    `--listen-address=${address}`,
+    "--bind-interfaces",
+    `--port=${port}`,
+    "--no-resolv",
+    "--no-hosts",
+    "--local=/example.test/",
+    ...records.map((record) => `--${record}`),
+  ];
+  const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+  const server = await start("dnsmasq", args, { env, test });
+  await server.waitForLine(/started, version/);
+  return { address, port };
+}
