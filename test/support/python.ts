@@ -59,6 +59,39 @@ export async function pythonInitiator(
   return JSON.parse(stdout) as InitiatorResult;
 }
 
+/** See test/interop/peers/udp_initiator.py. */
+export interface UdpInitiatorJob {
+  proxy: Endpoint;
+  targets: readonly Endpoint[];
+  service?: string;
+  level?: number;
+  flags?: readonly PeerFlag[];
+  count?: number;
+  size?: number;
+  misbehave?: "replay" | "fragment" | "clear" | "tamper" | "integrity-only";
+}
+
+export interface UdpInitiatorResult {
+  /** How far it came: connect, method, context, level, request, data, end or done. */
+  stage: string;
+  agreed?: number;
+  rep?: number;
+  bound?: [host: string, port: number];
+  answers?: [host: string, port: number, count: number][];
+  closed?: boolean;
+  error?: string;
+}
+
+/** Runs the UDP initiator for one association; `env` holds the realm. */
+export async function pythonUdpInitiator(
+  job: UdpInitiatorJob,
+  env: Readonly<Record<string, string>>,
+): Promise<UdpInitiatorResult> {
+  const args = [`${peers}udp_initiator.py`, JSON.stringify(job)];
+  const { stdout } = await run(python, args, { env: quiet(env) });
+  return JSON.parse(stdout) as UdpInitiatorResult;
+}
+
 /** See test/interop/peers/acceptor.py. */
 export interface AcceptorJob {
   answer?: number;
