@@ -9,7 +9,7 @@ import { connect as connectTcp } from "node:net";
 import { type TestContext, test } from "node:test";
 import { connect } from "../../src/index.js";
 import { deferred } from "../support/deferred.js";
-import { echo, Origin } from "../support/origin.js";
+import { echo, ending, Origin } from "../support/origin.js";
 import { proxiedRealm } from "../support/proxied-realm.js";
 import type { ProxyServer } from "../support/proxy.js";
 import { connectRequest, RawClient } from "../support/raw-client.js";
@@ -76,7 +76,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 
 /** A session in each step that can last, and what its client is told when it is cut. */
 async function openEach(context: TestContext, proxy: ProxyServer) {
-  const origin = await Origin.start(echo);
+  const atOrigin = deferred<string>();
+  const origin = await Origin.start((socket) => void ending(socket.resume()).then(atOrigin.resolve));
   context.after(() => origin.stop());
   const unaccepting = await UnacceptingOrigin.start();
   context.after(() => unaccepting.stop());
@@ -99,11 +100,6 @@ async function openEach(context: TestContext, proxy: ProxyServer) {
   await proxy.waitForLog(({ msg, client: address }) => msg === "request" && address === dialing.address);
   const relaying = await RawClient.through(proxy, origin);
   context.after(() => relaying.close());
-  const atOrigin = deferred<string>();
-  origin.sockets[0]
-    ?.on("end", () => atOrigin.resolve("an end"))
-    .on("error", (error: NodeJS.ErrnoException) => atOrigin.resolve(String(error.code)));
-
   return {
     clients: [silent, establishing, requesting, dialing, relaying].map(({ address }) => address),
     async assertCut(): Promise<void> {

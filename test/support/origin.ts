@@ -57,3 +57,12 @@ export function hashSink(socket: Socket): void {
   socket.on("data", (octets) => hash.update(octets));
   socket.on("end", () => socket.end(hash.digest("hex")));
 }
+
+/** How the other side came to its end: "an end", or the code of the error. To be asked when the socket is new. */
+export function ending(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    socket
+      .once("end", () => resolve("an end"))
+      .once("error", (error: NodeJS.ErrnoException) => resolve(String(error.code)));
+  });
+}
