@@ -6,7 +6,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#ifdef GSSOCKS_HEIMDAL
+#include "heimdal.h"
+#else
 extern "C" {
 #include <gssapi/gssapi.h>
 #include <gssapi/gssapi_ext.h>
 }
+#endif

@@ -1,5 +1,7 @@
 #include "handle.h"
 
+#include "gss_status.h"
+
 namespace gssocks {
 
 Napi::Object NewNameHandle(Napi::Env env, Name name) {
@@ -21,9 +23,10 @@ static void CheckIdle(const Napi::Value& value, const ContextResource& resource)
   throw error;
 }
 
-ContextResource& IdleContext(const Napi::Value& value) {
+ContextResource& IdleContext(const Napi::Value& value, const char* call) {
   ContextResource& resource = *ContextHandle::From(value, "context");
   CheckIdle(value, resource);
+  if (!resource.context) ThrowIfError(value.Env(), call, GSS_S_NO_CONTEXT, 0);
   return resource;
 }
 

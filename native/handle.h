@@ -115,8 +115,10 @@ using ContextHandle = Handle<ContextResource>;
 Napi::Object NewNameHandle(Napi::Env env, Name name);
 Napi::Object NewCredentialHandle(Napi::Env env, Credential credential);
 
-/// The context of an open handle on which no call is pending; throws ERR_GSSOCKS_BUSY otherwise.
-ContextResource& IdleContext(const Napi::Value& value);
+/// The context of an open handle on which no call is pending; throws ERR_GSSOCKS_BUSY otherwise. Before its
+/// first step `call` fails with GSS_S_NO_CONTEXT, as RFC 2744 has it: not every library looks (Heimdal
+/// crashes).
+ContextResource& IdleContext(const Napi::Value& value, const char* call);
 
 /// Keeps a context for one pending call: busy from construction to destruction, both on the environment's
 /// thread.

@@ -18,7 +18,7 @@ namespace {
 
 Napi::Value Wrap(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  ContextResource& resource = IdleContext(info[0]);
+  ContextResource& resource = IdleContext(info[0], "gss_wrap");
   const bool conf_req = BooleanArgument(info[1], "confReq");
   const uint32_t qop = Uint32Argument(info[2], "qop");
   gss_buffer_desc message = OctetsArgument(info[3], "message").desc();
@@ -36,7 +36,7 @@ Napi::Value Wrap(const Napi::CallbackInfo& info) {
 
 Napi::Value Unwrap(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  ContextResource& resource = IdleContext(info[0]);
+  ContextResource& resource = IdleContext(info[0], "gss_unwrap");
   // A copy: MIT writes into the token while it checks it, and leaves it so where the check fails.
   std::vector<uint8_t> copy = OctetsArgument(info[1], "token").copy();
   gss_buffer_desc token = Octets{copy.data(), copy.size()}.desc();
@@ -56,7 +56,7 @@ Napi::Value Unwrap(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value GetMic(const Napi::CallbackInfo& info) {
-  ContextResource& resource = IdleContext(info[0]);
+  ContextResource& resource = IdleContext(info[0], "gss_get_mic");
   const uint32_t qop = Uint32Argument(info[1], "qop");
   gss_buffer_desc message = OctetsArgument(info[2], "message").desc();
   Buffer mic;
@@ -68,7 +68,7 @@ Napi::Value GetMic(const Napi::CallbackInfo& info) {
 
 Napi::Value VerifyMic(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  ContextResource& resource = IdleContext(info[0]);
+  ContextResource& resource = IdleContext(info[0], "gss_verify_mic");
   gss_buffer_desc message = OctetsArgument(info[1], "message").desc();
   gss_buffer_desc mic = OctetsArgument(info[2], "mic").desc();
   gss_qop_t qop = 0;
@@ -130,6 +130,13 @@ void CheckRoom(Napi::Env env, size_t needed, const Octets& room, const Octets& i
   }
 }
 
+#ifdef GSSOCKS_HEIMDAL
+/// It takes no GSS_IOV_BUFFER_TYPE_STREAM, and no IOV in DCE style.
+constexpr bool kHasIov = false;
+#else
+constexpr bool kHasIov = true;
+#endif
+
 /// For mechanisms without gss_wrap_iov.
 size_t WrapWithCopy(Napi::Env env, gss_ctx_id_t context, bool conf_req, const Octets& input,
                     const Octets& room, int* conf_state) {
@@ -182,7 +189,7 @@ size_t WrapWithIov(Napi::Env env, gss_ctx_id_t context, bool conf_req, const Oct
 
 Napi::Value WrapInto(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  ContextResource& resource = IdleContext(info[0]);
+  ContextResource& resource = IdleContext(info[0], "gss_wrap_iov");
   const bool conf_req = BooleanArgument(info[1], "confReq");
   const Octets input = Range(OctetsArgument(info[2], "input"), info[3], info[4], "input range");
   const Octets output = OctetsArgument(info[5], "output");
@@ -190,7 +197,8 @@ Napi::Value WrapInto(const Napi::CallbackInfo& info) {
   PerMessageResult result(info[8]);
 
   int conf_state = 0;
-  const size_t length = WrapWithIov(env, resource.context.get(), conf_req, input, room, &conf_state);
+  const auto wrap = kHasIov ? WrapWithIov : WrapWithCopy;
+  const size_t length = wrap(env, resource.context.get(), conf_req, input, room, &conf_state);
   result.Fill(static_cast<size_t>(room.data - output.data), length, conf_state, GSS_S_COMPLETE);
   return Napi::Number::New(env, static_cast<double>(length));
 }
@@ -243,13 +251,13 @@ Opened UnwrapWithIov(Napi::Env env, gss_ctx_id_t context, const Octets& token) {
 
 Napi::Value UnwrapInPlace(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  ContextResource& resource = IdleContext(info[0]);
+  ContextResource& resource = IdleContext(info[0], "gss_unwrap_iov");
   const Octets buffer = OctetsArgument(info[1], "buffer");
   const Octets token = Range(buffer, info[2], info[3], "token range");
   PerMessageResult result(info[4]);
 
-  const Opened opened = resource.dce_style ? UnwrapWithCopy(env, resource.context.get(), token)
-                                           : UnwrapWithIov(env, resource.context.get(), token);
+  const auto unwrap = kHasIov && !resource.dce_style ? UnwrapWithIov : UnwrapWithCopy;
+  const Opened opened = unwrap(env, resource.context.get(), token);
   const auto start = static_cast<size_t>(token.data - buffer.data);
   result.Fill(start + opened.offset, opened.length, opened.conf_state, opened.major);
   return Napi::Number::New(env, static_cast<double>(opened.length));

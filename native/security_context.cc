@@ -162,7 +162,7 @@ Napi::Value NewContext(const Napi::CallbackInfo& info) {
 
 Napi::Value InquireContext(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  ContextResource& resource = IdleContext(info[0]);
+  ContextResource& resource = IdleContext(info[0], "gss_inquire_context");
   Name initiator;
   Name acceptor;
   OM_uint32 lifetime = 0;
@@ -194,7 +194,7 @@ Napi::Value InquireContext(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ContextTime(const Napi::CallbackInfo& info) {
-  ContextResource& resource = IdleContext(info[0]);
+  ContextResource& resource = IdleContext(info[0], "gss_context_time");
   OM_uint32 seconds = 0;
   OM_uint32 minor;
   const OM_uint32 major = gss_context_time(&minor, resource.context.get(), &seconds);
@@ -203,7 +203,7 @@ Napi::Value ContextTime(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value WrapSizeLimit(const Napi::CallbackInfo& info) {
-  ContextResource& resource = IdleContext(info[0]);
+  ContextResource& resource = IdleContext(info[0], "gss_wrap_size_limit");
   const bool conf_req = BooleanArgument(info[1], "confReq");
   const uint32_t qop = Uint32Argument(info[2], "qop");
   const uint32_t max_output = Uint32Argument(info[3], "maxOutput");

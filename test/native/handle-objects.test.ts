@@ -90,7 +90,11 @@ test("a context without a peer has nothing to say", () => {
   }
 });
 
-test("a context that is busy takes no second call; it is released when the first is done", async () => {
+const skip =
+  process.env.HEIMDAL_LIBRARIES !== undefined && "Heimdal tells the time of a half-established context";
+test("a context that is busy takes no second call; it is released when the first is done", {
+  skip,
+}, async () => {
   const context = native.newContext();
   const first = init(context);
   assert.throws(() => init(context), BUSY);

@@ -65,7 +65,10 @@ test("the result must be an Int32Array of 4 or more", () => {
   }
 });
 
-test("input and token may lie in one buffer, but not on each other", () => {
+const skip =
+  process.env.HEIMDAL_LIBRARIES !== undefined &&
+  "without IOV calls a token that is refused has its number already";
+test("input and token may lie in one buffer, but not on each other", { skip }, () => {
   const memory = Buffer.alloc(1000);
   memory.write("message", 200);
   assert.throws(() => native.wrapInto(initiator, true, memory, 200, 207, memory, 150, 1000, result), RANGE);

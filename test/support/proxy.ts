@@ -18,6 +18,13 @@ export interface ProxyConfig {
   [key: string]: unknown;
 }
 
+/** Another build of gssocks than the one that is tested. */
+export interface Build {
+  cli: string;
+  /** Beside the realm's. */
+  env?: Readonly<Record<string, string>>;
+}
+
 export type LogLine = Record<string, unknown> & { msg: string };
 
 export class ProxyServer {
@@ -33,7 +40,11 @@ export class ProxyServer {
   }
 
   /** Fulfilled when every listener accepts. */
-  static async start(realm: Realm, config: ProxyConfig = {}): Promise<ProxyServer> {
+  static async start(
+    realm: Realm,
+    config: ProxyConfig = {},
+    build: Build = { cli: CLI },
+  ): Promise<ProxyServer> {
     const { gssapi, ...rest } = config;
     const whole = {
       listeners: [{ address: "127.0.0.1:0" }],
@@ -47,8 +58,8 @@ export class ProxyServer {
     try {
       const file = path.join(dir, "config.yaml");
       await writeFile(file, stringify(whole));
-      const args = ["--enable-source-maps", CLI, "serve", "--config", file];
-      child = await start(process.execPath, args, { env: realm.env });
+      const args = ["--enable-source-maps", build.cli, "serve", "--config", file];
+      child = await start(process.execPath, args, { env: { ...realm.env, ...build.env } });
       return new ProxyServer(child, dir, await listening(child, whole.listeners.length));
     } catch (error) {
       await child?.stop();
