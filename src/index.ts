@@ -1,6 +1,7 @@
 /** What a program may import. */
 
 export type { ProxySession, ProxyStream } from "./client/proxy-stream.js";
+export type { ProxyTlsOptions } from "./client/proxy-tls.js";
 export { type ConnectOptions, connect, type HostPort } from "./client/socks-client.js";
 export * from "./errors.js";
 export { Credential } from "./gss/credential.js";

@@ -21,7 +21,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   protocol: { pure: true },
   policy: { uses: ["protocol/address"], pure: true },
   gss: {},
-  auth: { uses: ["gss", "protocol"], types: ["observability/events"] },
+  auth: { uses: ["gss", "protocol"], types: ["policy/auth-methods", "observability/events"] },
   relay: { uses: ["protocol", "gss/flags"], types: ["gss", "observability/events"] },
   config: { uses: ["policy", "protocol", "gss/oids"] },
   observability: { types: ["protocol", "policy", "auth"] },

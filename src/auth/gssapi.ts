@@ -1,13 +1,12 @@
 /** METHOD 0x01 on the server: contexts accepted with our keytab (RFC 1961 §3.6, §4). */
 import { PolicyError } from "../errors.js";
 import { Credential } from "../gss/credential.js";
-import { GSS_C_CONF_FLAG, GSS_C_INTEG_FLAG } from "../gss/flags.js";
+import { GSS_C_CHANNEL_BOUND_FLAG, GSS_C_CONF_FLAG, GSS_C_INTEG_FLAG } from "../gss/flags.js";
 import { Name } from "../gss/name.js";
 import { GSS_MECH_KRB5, GSS_MECH_SPNEGO, mechanismName } from "../gss/oids.js";
 import { SecurityContext } from "../gss/security-context.js";
-import { METHOD } from "../protocol/constants.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
-import type { AuthExchange, AuthMethod, AuthStep } from "./auth-method.js";
+import type { Identity } from "./identity.js";
 
 export interface GssapiMethodOptions {
   /** As `FILE:/etc/gssocks/krb5.keytab`; the library's default where absent. */
@@ -18,8 +17,20 @@ export interface GssapiMethodOptions {
   targetNames?: readonly string[] | undefined;
 }
 
-export class GssapiMethod implements AuthMethod<GssapiExchange> {
-  readonly method = METHOD.GSSAPI;
+/** What ties a security context to the TLS session it is established in (RFC 5056). */
+export interface ChannelBindings {
+  /** As `tls-exporter:` and the octets behind it (RFC 5929, RFC 9266). */
+  data: Uint8Array;
+  /** Refuse clients that do not bind. Bindings that differ are refused by the library in any case. */
+  required: boolean;
+}
+
+/** What one token of the client gave. */
+export type AuthStep =
+  | { readonly complete: false; readonly token: Buffer | null }
+  | { readonly complete: true; readonly token: Buffer | null; readonly identity: Identity };
+
+export class GssapiMethod {
   readonly #credential: Credential;
   readonly #mechanisms: readonly string[];
   readonly #targetNames: readonly string[] | null;
@@ -47,8 +58,9 @@ export class GssapiMethod implements AuthMethod<GssapiExchange> {
     this.#targetNames = targetNames;
   }
 
-  begin(): GssapiExchange {
-    return new GssapiExchange(this.#credential, this.#mechanisms, this.#targetNames);
+  /** @param bindings of the TLS session below, where there is one */
+  begin(bindings: ChannelBindings | null = null): GssapiExchange {
+    return new GssapiExchange(this.#credential, this.#mechanisms, this.#targetNames, bindings);
   }
 
   close(): void {
@@ -56,19 +68,28 @@ export class GssapiMethod implements AuthMethod<GssapiExchange> {
   }
 }
 
-export class GssapiExchange implements AuthExchange {
+/** One client's context. */
+export class GssapiExchange {
   readonly context: SecurityContext;
   readonly #mechanisms: readonly string[];
   readonly #targetNames: readonly string[] | null;
   /** The client's, once its context is complete, even where it is refused then. */
   principal: string | null = null;
+  readonly #bindingsRequired: boolean;
 
-  constructor(credential: Credential, mechanisms: readonly string[], targetNames: readonly string[] | null) {
-    this.context = SecurityContext.acceptor({ credential });
+  constructor(
+    credential: Credential,
+    mechanisms: readonly string[],
+    targetNames: readonly string[] | null,
+    bindings: ChannelBindings | null,
+  ) {
+    this.context = SecurityContext.acceptor({ credential, channelBindings: bindings?.data });
+    this.#bindingsRequired = bindings?.required ?? false;
     this.#mechanisms = mechanisms;
     this.#targetNames = targetNames;
   }
 
+  /** @throws GssError, PolicyError where the client is refused */
   async step(token: Buffer): Promise<AuthStep> {
     const { complete, token: output } = await this.context.accept(token);
     if (!complete) return { complete, token: output };
@@ -81,6 +102,12 @@ export class GssapiExchange implements AuthExchange {
       );
     }
     if (anonymous) throw new PolicyError("ANONYMOUS", "the client is anonymous");
+    if (this.#bindingsRequired && (this.context.flags & GSS_C_CHANNEL_BOUND_FLAG) === 0) {
+      throw new PolicyError(
+        "CHANNEL_BINDINGS_MISSING",
+        "the client's context is not bound to this TLS session (tls.channelBindings)",
+      );
+    }
     if (this.#targetNames !== null && !this.#targetNames.some((allowed) => isTarget(acceptor, allowed))) {
       const asked = acceptor === "" ? `a name that ${mechanismName(mechanism)} does not tell` : acceptor;
       throw new PolicyError(
@@ -88,12 +115,12 @@ export class GssapiExchange implements AuthExchange {
         `the client asked for ${asked}, which is not in gssapi.targetNames`,
       );
     }
-    const identity = {
+    const identity: Identity = {
       method: "gssapi",
       principal: initiator,
       mechanism: mechanismName(mechanism),
       acceptor,
-    } as const;
+    };
     return { complete, token: output, identity };
   }
 

@@ -1,11 +1,44 @@
+import type { X509Certificate } from "node:crypto";
+import type { AuthMethodName } from "../policy/auth-methods.js";
+
 /** Who is at the other end, as a METHOD established it. */
 export interface Identity {
-  /** How it was established. */
-  readonly method: "gssapi" | "password" | "none" | "certificate" | "ident" | "asserted";
-  /** The user's name: of the GSS-API as the mechanism displays it, `alice@EXAMPLE.TEST`. */
-  readonly principal: string;
-  /** The GSS-API mechanism's name, as `krb5`; null where there was none. */
+  readonly method: AuthMethodName;
+  /** As the method names the user: `alice@EXAMPLE.TEST`, `alice`, `CN=alice`; null where nobody is named. */
+  readonly principal: string | null;
+  /** GSS-API: the mechanism's name, as `krb5`. */
   readonly mechanism: string | null;
-  /** Our own name the initiator asked for, as `rcmd/proxy.example.test@EXAMPLE.TEST`; null where there was none. */
+  /** GSS-API: our own name the initiator asked for, `rcmd/proxy.example.test@EXAMPLE.TEST`. */
   readonly acceptor: string | null;
+}
+
+/** Somebody whom no mechanism vouches for. */
+export function plainIdentity(method: AuthMethodName, principal: string | null): Identity {
+  return { method, principal, mechanism: null, acceptor: null };
+}
+
+/** What of a client certificate names the user. */
+export const CERTIFICATE_NAMES = ["subject", "email", "dns", "uri"] as const;
+
+export type CertificateName = (typeof CERTIFICATE_NAMES)[number];
+
+/** One of the subject alternative names as Node writes them; a value with characters of its own syntax is in quotes. */
+const ALTERNATIVE_NAME = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/gy;
+
+/** Who a certificate speaks for; null where it holds no such name, or one that isn't plain text. */
+export function certificateIdentity(certificate: X509Certificate, by: CertificateName): Identity | null {
+  const name = by === "subject" ? subjectOf(certificate) : alternativeName(certificate, by);
+  return name === undefined || name === "" || /[\p{C}"]/u.test(name)
+    ? null
+    : plainIdentity("certificate", name);
+}
+
+/** As RFC 4514 orders it, most specific first: `CN=alice, O=Example`. */
+function subjectOf({ subject }: X509Certificate): string {
+  return subject.split("\n").reverse().join(", ");
+}
+
+function alternativeName({ subjectAltName = "" }: X509Certificate, by: CertificateName): string | undefined {
+  const found = [...subjectAltName.matchAll(ALTERNATIVE_NAME)];
+  return found.find(([, kind]) => kind?.toLowerCase() === by)?.[2];
 }

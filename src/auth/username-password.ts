@@ -1,6 +1,5 @@
 /** METHOD 0x02 on the server: a password, which a backend knows (RFC 1929). */
 import { NetworkError, PolicyError } from "../errors.js";
-import { parseHost } from "../protocol/address.js";
 import { METHOD } from "../protocol/constants.js";
 import type { Identity } from "./identity.js";
 import type { PasswordBackend, VerifiedUser } from "./password-backend.js";
@@ -99,26 +98,6 @@ export class PasswordMethod {
       throw error;
     }
   }
-}
-
-/** Whether METHOD 0x02 may be offered on a connection: who listens on the wire would have the password. */
-export function mayOfferPassword({ tls, localAddress, clearTextAccepted }: OfferConditions): boolean {
-  return tls || isLoopback(localAddress) || clearTextAccepted;
-}
-
-export interface OfferConditions {
-  /** The connection itself is TLS. */
-  readonly tls: boolean;
-  /** Our end of it. */
-  readonly localAddress: string;
-  /** The listener's configuration says in so many words that passwords may come in clear. */
-  readonly clearTextAccepted: boolean;
-}
-
-function isLoopback(address: string): boolean {
-  const host = parseHost(address);
-  if (host.kind === "domain") return false;
-  return host.kind === "ipv4" ? host.address.startsWith("127.") : host.address === "::1";
 }
 
 function tooLate(timeout: number): NetworkError {

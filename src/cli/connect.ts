@@ -1,9 +1,10 @@
-import { closeSync, fstatSync } from "node:fs";
+import { closeSync, fstatSync, readFileSync } from "node:fs";
 import { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { ProxyStream } from "../client/proxy-stream.js";
+import type { ProxyTlsOptions } from "../client/proxy-tls.js";
 import { connect, type HostPort } from "../client/socks-client.js";
 import { GssocksError, NetworkError } from "../errors.js";
 import { encodeEndpoint, parseHost } from "../protocol/address.js";
@@ -17,6 +18,11 @@ interface ConnectFlags {
   service: string;
   nec: boolean;
   timeout: number;
+  tls: boolean;
+  tlsCa?: Buffer;
+  tlsPin?: string;
+  tlsName?: string;
+  tlsBindings: "tls-server-end-point" | "tls-exporter";
 }
 
 const LEVELS: readonly string[] = ["confidentiality", "integrity", "none"];
@@ -35,16 +41,36 @@ export function connectCommand(): Command {
     )
     .option("-s, --service <name>", "the service of the proxy's principal", parseService, "rcmd")
     .option("--nec", "send the protection level bare, for servers in NEC mode", false)
+    .option("--tls", "speak TLS to the proxy", false)
+    .option(
+      "--tls-ca <file>",
+      "authorities (PEM) for its certificate, in place of the system's; implies --tls",
+      parseAuthorities,
+    )
+    .option("--tls-pin <hash>", "take this public key alone, as sha256//BASE64; implies --tls", parsePin)
+    .option("--tls-name <name>", "the name its certificate bears, if not the proxy's; implies --tls")
+    .addOption(
+      new Option("--tls-bindings <type>", "what GSS-API is bound to")
+        .choices(["tls-server-end-point", "tls-exporter"])
+        .default("tls-server-end-point"),
+    )
     .option("-t, --timeout <seconds>", "give up when it takes longer to connect", parseSeconds, 60)
     .action(async (host: string, port: number, flags: ConnectFlags) => run({ host, port }, flags));
 }
 
 async function run(destination: HostPort, flags: ConnectFlags): Promise<void> {
   const { proxy, level: levels, service, nec, timeout } = flags;
-  const stream = await connect({ proxy, destination, levels, service, nec, timeout: timeout * 1000 });
+  const tls = tlsOptions(flags);
+  const stream = await connect({ proxy, destination, levels, service, nec, timeout: timeout * 1000, tls });
   // A person at a terminal won't end standard input after the destination has ended.
   if (process.stdin.isTTY) stream.once("end", () => process.stdin.destroy());
   await join(stream);
+}
+
+function tlsOptions(flags: ConnectFlags): ProxyTlsOptions | undefined {
+  const { tls, tlsCa: ca, tlsPin: pin, tlsName: servername, tlsBindings: channelBindings } = flags;
+  if (!tls && ca === undefined && pin === undefined && servername === undefined) return undefined;
+  return { ca, pin, servername, channelBindings };
 }
 
 /** Standard input to the stream and the stream to standard output, each ending on its own. */
@@ -92,6 +118,19 @@ function parseDestination(text: string): string {
 function parseService(text: string): string {
   if (!/^[A-Za-z0-9_-]+$/.test(text)) throw new InvalidArgumentError("expected a name, as rcmd or socks.");
   return text;
+}
+
+function parseAuthorities(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (error) {
+    throw new InvalidArgumentError(`it can't be read: ${(error as Error).message}.`);
+  }
+}
+
+function parsePin(text: string): string {
+  if (/^(sha256\/\/)?[A-Za-z0-9+/]{43}=$/.test(text)) return text;
+  throw new InvalidArgumentError("expected sha256// and 44 characters of base64.");
 }
 
 function parsePort(text: string): number {

@@ -1,7 +1,10 @@
 import { Command } from "commander";
+import { openPasswordBackend } from "../auth/password-backends.js";
+import { DEFAULTS } from "../config/defaults.js";
 import { loadConfig } from "../config/load.js";
 import type { Config } from "../config/schema.js";
 import { isKerberos } from "../gss/oids.js";
+import type { Observer } from "../observability/events.js";
 import type { LogLevel } from "../observability/logger.js";
 import { Server, type ServerOptions } from "../server/server.js";
 import { foreground } from "./foreground.js";
@@ -17,7 +20,7 @@ export function serveCommand(): Command {
 async function serve(file: string): Promise<void> {
   const config = loadConfig(file);
   await foreground(config.log.level as LogLevel, async (observer, onSignals) => {
-    const server = new Server(serverOptions(config), observer);
+    const server = new Server(serverOptions(config, observer), observer);
     const stopped = onSignals(() => server.abort());
     await server.start();
     await stopped;
@@ -25,21 +28,29 @@ async function serve(file: string): Promise<void> {
   });
 }
 
-function serverOptions(config: Config): ServerOptions {
-  const { handshake, connect, idle, total } = config.timeouts;
+function serverOptions(config: Config, observer: Observer): ServerOptions {
+  const { handshake, connect, bind, idle, total } = config.timeouts;
   const { keytab, targetNames, mechanisms } = config.gssapi;
   return {
-    listeners: config.listeners,
+    ...config,
+    passwords: passwordsOf(config, observer),
     gssapi: { mechanisms, keytab: keytabFor(mechanisms, keytab), targetNames: targetNames ?? undefined },
-    rules: config.rules,
-    limits: config.limits,
     timeouts: {
       handshake,
       connect,
+      bind,
       idle: idle ?? Number.POSITIVE_INFINITY,
       total: total ?? Number.POSITIVE_INFINITY,
     },
   };
+}
+
+function passwordsOf({ passwords }: Config, observer: Observer): ServerOptions["passwords"] {
+  if (passwords === null) return null;
+  const warn = (reason: string) => observer({ type: "warning", reason });
+  const options =
+    "ldap" in passwords ? { ldap: { ...passwords.ldap, timeout: DEFAULTS.directory } } : passwords;
+  return () => openPasswordBackend(options, warn);
 }
 
 /** Other mechanisms, as gss-ntlmssp, take no part in a credential that names a keytab: the environment does it then. */

@@ -15,6 +15,7 @@ import { type Batch, writeBatch } from "../relay/batch.js";
 import { dial, resolve } from "../relay/dialer.js";
 import { CLEAR, ContextProtection, checkOrder, type MessageProtection } from "../relay/message-protection.js";
 import { type ProxySession, ProxyStream } from "./proxy-stream.js";
+import { type ProxyChannel, type ProxyTlsOptions, secure } from "./proxy-tls.js";
 
 export interface HostPort {
   /** A name or an IP address. */
@@ -41,6 +42,8 @@ export interface ConnectOptions {
   /** Milliseconds until the destination must be open. Default 60 s. */
   timeout?: number;
   signal?: AbortSignal;
+  /** TLS to the proxy; GSS-API is bound to it. */
+  tls?: ProxyTlsOptions | undefined;
 }
 
 const DEFAULT_TIMEOUT = 60_000;
@@ -57,9 +60,10 @@ export async function connect(options: ConnectOptions): Promise<ProxyStream> {
   const { signal } = options;
   const target = Name.import(`${options.service ?? "rcmd"}@${options.proxy.host}`, "hostbased");
   try {
-    const socket = await reach(options.proxy, timeout, signal);
-    const left = Math.max(1, deadline - performance.now());
-    return await new Promise((done, fail) => new Handshake(socket, target, options, left, done, fail));
+    const left = () => Math.max(1, deadline - performance.now());
+    const plain = await reach(options.proxy, timeout, signal);
+    const channel = await secured(plain, options, left());
+    return await new Promise((done, fail) => new Handshake(channel, target, options, left(), done, fail));
   } finally {
     target.close();
   }
@@ -83,6 +87,16 @@ async function reach({ host, port }: HostPort, timeout: number, signal?: AbortSi
   }
 }
 
+async function secured(
+  socket: Socket,
+  { proxy, tls, signal }: ConnectOptions,
+  timeout: number,
+): Promise<ProxyChannel> {
+  if (tls === undefined) return { socket, bindings: undefined };
+  const late = AbortSignal.timeout(Math.ceil(timeout));
+  return secure(socket, proxy.host, tls, signal === undefined ? late : AbortSignal.any([signal, late]));
+}
+
 /** The driver of the client machine. */
 class Handshake {
   readonly #socket: Socket;
@@ -97,7 +111,7 @@ class Handshake {
   #rest: Buffer | null = null;
 
   constructor(
-    socket: Socket,
+    { socket, bindings }: ProxyChannel,
     target: Name,
     options: ConnectOptions,
     timeout: number,
@@ -118,6 +132,7 @@ class Handshake {
       target,
       credential,
       mechanism,
+      channelBindings: bindings,
       flags: DEFAULT_INITIATOR_FLAGS | (options.delegate === true ? GSS_C_DELEG_FLAG : 0),
     });
     this.#deadline = setTimeout(() => this.#failed(timedOut(options.proxy)), timeout);

@@ -10,10 +10,20 @@ export const DEFAULTS = {
   /** NEC's unprotected level exchange: only for old clients. */
   nec: false,
   mechanisms: ["krb5", "spnego"],
+  commands: ["connect", "bind", "udp-associate"],
+  /** Enough for a resolver and a game; each costs a judgement and some hundred octets. */
+  udpDestinations: 256,
+  udpDatagramsPerSecond: 10_000,
+  /** One look-up in a directory of passwords. */
+  directory: 10 * SECOND,
+  identTimeout: 5 * SECOND,
+  identConcurrency: 64,
   sessions: 10_000,
   sessionsPerSource: 1000,
   handshake: 30 * SECOND,
   connect: 30 * SECOND,
+  /** As SOCKS4's author had it. */
+  bind: 120 * SECOND,
   /** Long enough for a person's idle ssh, short enough that dead peers do not pile up. */
   idle: HOUR,
   total: null,

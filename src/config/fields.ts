@@ -1,7 +1,9 @@
-/** What the parts of the schema are made of. */
+/** Kinds of values that several parts of the schema share. */
 import * as z from "zod";
 import { UsageError } from "../errors.js";
+import type { AgreedLevel } from "../protocol/protection-level.js";
 import { describe } from "./problems.js";
+import { DURATION, parseDuration, parsePortRange } from "./values.js";
 
 /** Text that `parse` makes something of; what `parse` throws becomes the problem. */
 export function text<T>(expected: string, parse: (text: string) => T) {
@@ -15,3 +17,50 @@ export function text<T>(expected: string, parse: (text: string) => T) {
     }
   });
 }
+
+/** A list with at least one entry and none twice. */
+export function distinct<T extends z.ZodType>(entry: T, emptyMeans: string) {
+  return z
+    .array(entry)
+    .min(1, { error: `the list is empty; ${emptyMeans}` })
+    .superRefine((list, context) => {
+      const seen = list.map((each) => JSON.stringify(each));
+      for (const [index, each] of seen.entries()) {
+        if (seen.indexOf(each) < index)
+          context.addIssue({ code: "custom", path: [index], message: `${each} is listed twice` });
+      }
+    });
+}
+
+export const duration = (least: number) => text(DURATION, (value) => parseDuration(value, least));
+
+export const durationOrNever = text(`${DURATION}, or "never"`, (value) =>
+  value === "never" ? null : parseDuration(value, 1),
+);
+
+export const count = z.int().min(1).max(1_000_000);
+
+/** The name of a file, for another program to open. */
+export const file = text("an absolute path", (value) => {
+  if (/^\/[^\0]+$/.test(value)) return value;
+  throw new UsageError("BAD_VALUE", `expected an absolute path, found ${JSON.stringify(value)}`);
+});
+
+export const portRange = text("a range of ports, as 40000-40999", parsePortRange);
+
+const LEVELS: readonly AgreedLevel[] = ["confidentiality", "integrity", "none"];
+
+const level = text(`one of ${LEVELS.join(", ")}`, (value): AgreedLevel => {
+  const found = LEVELS.find((each) => each === value);
+  if (found !== undefined) return found;
+  const hint =
+    value === "selective"
+      ? " (which only clients offer: a server answers it with one of its own levels)"
+      : "";
+  throw new UsageError(
+    "BAD_VALUE",
+    `expected one of ${LEVELS.join(", ")}, found ${JSON.stringify(value)}${hint}`,
+  );
+});
+
+export const protectionLevels = distinct(level, "name at least one level");

@@ -1,17 +1,16 @@
 /** The configuration file's shape. What comes out is parsed: no text that somebody would have to read again. */
 import * as z from "zod";
-import { UsageError } from "../errors.js";
 import { GSS_MECH_SPNEGO } from "../gss/oids.js";
+import { AUTH_METHODS } from "../policy/auth-methods.js";
 import { parseDestinationPattern } from "../policy/destination-pattern.js";
 import type { Effect } from "../policy/matchers.js";
 import { Rule, type RuleBody } from "../policy/rule.js";
-import type { AgreedLevel } from "../protocol/protection-level.js";
 import { DEFAULTS } from "./defaults.js";
-import { text } from "./fields.js";
+import { count, distinct, duration, durationOrNever, portRange, protectionLevels, text } from "./fields.js";
+import { listeners } from "./listeners.js";
 import { type PasswordsConfig, passwords } from "./passwords.js";
 import {
-  DURATION,
-  parseDuration,
+  parseAddress,
   parseKeytab,
   parseListenAddress,
   parseMechanism,
@@ -19,66 +18,6 @@ import {
   parseSocketPath,
   parseTargetName,
 } from "./values.js";
-
-/** A list with at least one entry and none twice. */
-function distinct<T extends z.ZodType>(entry: T, emptyMeans: string) {
-  return z
-    .array(entry)
-    .min(1, { error: `the list is empty; ${emptyMeans}` })
-    .superRefine((list, context) => {
-      const seen = list.map((each) => JSON.stringify(each));
-      for (const [index, each] of seen.entries()) {
-        if (seen.indexOf(each) < index)
-          context.addIssue({ code: "custom", path: [index], message: `${each} is listed twice` });
-      }
-    });
-}
-
-const duration = (least: number) => text(DURATION, (value) => parseDuration(value, least));
-const durationOrNever = text(`${DURATION}, or "never"`, (value) =>
-  value === "never" ? null : parseDuration(value, 1),
-);
-const count = z.int().min(1).max(1_000_000);
-
-const LEVELS: readonly AgreedLevel[] = ["confidentiality", "integrity", "none"];
-
-const level = text(`one of ${LEVELS.join(", ")}`, (value): AgreedLevel => {
-  const found = LEVELS.find((each) => each === value);
-  if (found !== undefined) return found;
-  const hint =
-    value === "selective"
-      ? " (which only clients offer: a server answers it with one of its own levels)"
-      : "";
-  throw new UsageError(
-    "BAD_VALUE",
-    `expected one of ${LEVELS.join(", ")}, found ${JSON.stringify(value)}${hint}`,
-  );
-});
-
-const protectionLevels = distinct(level, "name at least one level");
-
-const listener = z.strictObject({
-  address: text("an IP address and a port, as 127.0.0.1:1080", parseListenAddress),
-  gssapi: z
-    .strictObject({ protectionLevels: protectionLevels.optional(), nec: z.boolean().optional() })
-    .prefault({}),
-});
-
-/** Two sockets cannot share an address; `*` and `[::]` are the same one. */
-const listeners = z
-  .array(listener)
-  .min(1, { error: "the list is empty; name at least one address to listen on" })
-  .superRefine((list, context) => {
-    const names = list.map(({ address }) => (address.port === 0 ? null : `${address.host} ${address.port}`));
-    for (const [index, name] of names.entries()) {
-      if (name === null || names.indexOf(name) === index) continue;
-      context.addIssue({
-        code: "custom",
-        path: [index, "address"],
-        message: "an earlier listener has this address",
-      });
-    }
-  });
 
 const gssapi = z.strictObject({
   keytab: text("an absolute path", parseKeytab).optional(),
@@ -100,6 +39,7 @@ const ruleBody = z.strictObject({
     .array(text("an address, a network, a name or *.suffix", parseDestinationPattern))
     .min(1, { error: "the list is empty; leave `to` out to match every destination" })
     .optional(),
+  method: distinct(z.enum(AUTH_METHODS), "leave `method` out to match every method").optional(),
 });
 
 const rule = z
@@ -111,6 +51,25 @@ const rule = z
     return z.NEVER;
   });
 
+const commands = distinct(z.enum(["connect", "bind", "udp-associate"]), "name at least one command");
+
+const bind = z.strictObject({ ports: portRange.optional() });
+
+const udp = z.strictObject({
+  ports: portRange.optional(),
+  advertise: text("an IP address", parseAddress).optional(),
+  destinations: count.default(DEFAULTS.udpDestinations),
+  datagramsPerSecond: count.default(DEFAULTS.udpDatagramsPerSecond),
+  fromAnyone: z.boolean().default(false),
+});
+
+const ident = z.strictObject({
+  port: z.int().min(1).max(65535).default(113),
+  timeout: duration(1).default(DEFAULTS.identTimeout),
+  concurrency: count.default(DEFAULTS.identConcurrency),
+  server: text("an IP address and a port, as 192.0.2.1:113", parseListenAddress).optional(),
+});
+
 const limits = z.strictObject({
   sessions: count.default(DEFAULTS.sessions),
   sessionsPerSource: count.default(DEFAULTS.sessionsPerSource),
@@ -119,6 +78,7 @@ const limits = z.strictObject({
 const timeouts = z.strictObject({
   handshake: duration(1).default(DEFAULTS.handshake),
   connect: duration(1).default(DEFAULTS.connect),
+  bind: duration(1).default(DEFAULTS.bind),
   idle: durationOrNever.default(DEFAULTS.idle),
   total: durationOrNever.default(DEFAULTS.total),
   drain: duration(0).default(DEFAULTS.drain),
@@ -147,27 +107,50 @@ export const configSchema = z
     listeners,
     gssapi: gssapi.prefault({}),
     passwords: passwords.optional(),
+    commands: commands.prefault([...DEFAULTS.commands]),
+    bind: bind.prefault({}),
+    udp: udp.prefault({}),
+    ident: ident.prefault({}),
     rules: z.array(rule).default([]),
     limits: limits.prefault({}),
     timeouts: timeouts.prefault({}),
     log: log.prefault({}),
     identd: identd.optional(),
   })
+  .superRefine(({ listeners, passwords }, context) => {
+    if (passwords !== undefined) return;
+    for (const [index, { methods, sources }] of listeners.entries()) {
+      if (![{ methods }, ...sources].some((each) => each.methods.includes("password"))) continue;
+      const message = "the method password needs to know where the passwords are: add `passwords`";
+      context.addIssue({ code: "custom", path: ["listeners", index, "methods"], message });
+    }
+  })
   .transform(
     ({
       listeners,
       gssapi: { protectionLevels, nec, keytab, targetNames, mechanisms },
       passwords,
+      bind,
+      udp,
+      ident,
       identd,
       ...rest
     }) => ({
       ...rest,
       identd: identd ?? null,
-      listeners: listeners.map(({ address, gssapi }) => ({
-        ...address,
-        protectionLevels: gssapi.protectionLevels ?? protectionLevels,
-        nec: gssapi.nec ?? nec,
-      })),
+      bind: { ports: bind.ports ?? null },
+      udp: { ...udp, ports: udp.ports ?? null, advertise: udp.advertise ?? null },
+      ident: { ...ident, server: ident.server ?? null },
+      listeners: listeners.map(
+        ({ address, gssapi, acceptClearTextPasswords: _, socks4, tls, ...listener }) => ({
+          ...listener,
+          ...address,
+          socks4: socks4 === undefined ? null : { ...socks4, users: socks4.users ?? null },
+          tls: tls ?? null,
+          protectionLevels: gssapi.protectionLevels ?? protectionLevels,
+          nec: gssapi.nec ?? nec,
+        }),
+      ),
       gssapi: { keytab: keytab ?? null, targetNames: targetNames ?? null, mechanisms },
       passwords: passwords === undefined ? null : withKeytab(passwords, keytab),
     }),

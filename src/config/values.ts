@@ -37,6 +37,21 @@ export function parsePeerAddress(text: string): ListenAddress {
   return address;
 }
 
+/** @param text an IP address, IPv6 without brackets */
+export function parseAddress(text: string): string {
+  const address = parseIp(text);
+  if (address === null) throw wrong("an IP address", text);
+  return address.toString();
+}
+
+/** @param text `40000-40999` */
+export function parsePortRange(text: string): { first: number; last: number } {
+  const [, low, high] = /^(\d{1,5})-(\d{1,5})$/.exec(text) ?? [];
+  const [first, last] = [Number(low), Number(high)];
+  if (first >= 1 && first <= last && last <= 0xffff) return { first, last };
+  throw wrong("a range of ports, as 40000-40999", text);
+}
+
 /**
  * @param least milliseconds, inclusive
  * @returns milliseconds

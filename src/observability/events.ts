@@ -1,4 +1,6 @@
 /** What the server tells an observer. Types only: features emit, whoever wires the program decides what becomes of it. */
+import type { Identity } from "../auth/identity.js";
+import type { AuthMethodName } from "../policy/auth-methods.js";
 
 /** One record at the end of every session: who went where, and why it ended as it did. */
 export interface AuditRecord {
@@ -8,6 +10,9 @@ export interface AuditRecord {
   /** Our `address:port` it came to. */
   listener: string;
   principal: string | null;
+  /** How it was authenticated; null where it came to nothing. */
+  method: AuthMethodName | null;
+  /** GSS-API's. */
   mechanism: string | null;
   level: string | null;
   command: string | null;
@@ -41,10 +46,12 @@ export interface SessionSubject {
 
 export type ServerEvent =
   | { type: "listening"; address: string; port: number }
+  /** A listener's TLS files changed; where they can't be used (`reason`), it goes on with those before. */
+  | { type: "renewed"; listener: string; reason: string | null }
   | { type: "connection-refused"; client: string; code: string; reason: string }
   | { type: "session-opened"; subject: SessionSubject; listener: string }
   | { type: "method-selected"; subject: SessionSubject; offered: readonly number[]; selected: number }
-  | { type: "authenticated"; subject: SessionSubject; mechanism: string | null; acceptor: string | null }
+  | { type: "authenticated"; subject: SessionSubject; identity: Identity }
   | { type: "level-agreed"; subject: SessionSubject; offered: string; level: string }
   | { type: "request"; subject: SessionSubject; command: string; destination: string }
   | { type: "connected"; subject: SessionSubject; address: string; bound: string }
@@ -62,6 +69,8 @@ export type ServerEvent =
     }
   /** One that knows could not be asked. */
   | { type: "ident-source-failed"; client: string; source: "proxy" | "system"; code: string; reason: string }
+  /** What the administrator should mend while the server goes on. */
+  | { type: "warning"; reason: string }
   | { type: "draining"; sessions: number }
   | { type: "stopped" };
 

@@ -14,7 +14,8 @@ export function createLogger(level: LogLevel, destination: DestinationStream): L
       level,
       base: null,
       timestamp: pino.stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
+      // `level` is the protection level's key.
+      formatters: { level: (label) => ({ severity: label }) },
     },
     destination,
   );
@@ -32,6 +33,9 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
   switch (event.type) {
     case "listening":
       return logger.info({ address: event.address, port: event.port }, "listening");
+    case "renewed":
+      if (event.reason === null) return logger.info({ listener: event.listener }, "certificate renewed");
+      return logger.error({ listener: event.listener, reason: event.reason }, "certificate not renewed");
     case "connection-refused":
       return logger.warn(
         { client: event.client, code: event.code, reason: event.reason },
@@ -44,11 +48,10 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
         { ...event.subject, offered: event.offered, selected: event.selected },
         "method selected",
       );
-    case "authenticated":
-      return logger.info(
-        { ...event.subject, mechanism: event.mechanism, acceptor: event.acceptor },
-        "authenticated",
-      );
+    case "authenticated": {
+      const { method, mechanism, acceptor } = event.identity;
+      return logger.info({ ...event.subject, method, mechanism, acceptor }, "authenticated");
+    }
     case "level-agreed":
       return logger.debug({ ...event.subject, offered: event.offered, level: event.level }, "level agreed");
     case "request":
@@ -71,6 +74,8 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
       const { type, ...fields } = event;
       return logger.warn(fields, "ident source failed");
     }
+    case "warning":
+      return logger.warn({ reason: event.reason }, "warning");
     case "draining":
       return logger.info({ sessions: event.sessions }, "draining");
     case "stopped":

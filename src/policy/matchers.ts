@@ -3,6 +3,7 @@
  * which is not resolved yet. To add one (who asks, from where, when): a field in {@link PolicyRequest}, a function here
  * and a key in the configuration's schema.
  */
+import { type AuthMethodName, needsNaming } from "./auth-methods.js";
 import type { DestinationPattern } from "./destination-pattern.js";
 import type { IpAddress } from "./ip-network.js";
 import { isNamedBy, type Protection } from "./protected-destinations.js";
@@ -14,6 +15,7 @@ export interface PolicyRequest {
   /** The address that would be dialled; null before the name is resolved. */
   readonly address: string | null;
   readonly port: number;
+  readonly method: AuthMethodName;
 }
 
 /** The request with its destination parsed. */
@@ -74,6 +76,20 @@ export const anyDestination: Matcher = {
     if (destination.ip === null) return UNKNOWN;
     return destination.protection === null ? { is: "yes", by: "every destination" } : NO;
   },
+};
+
+/** How the client was authenticated is one of `methods`. */
+export function methodMatcher(methods: readonly AuthMethodName[]): Matcher {
+  return {
+    text: `method: [${methods.join(", ")}]`,
+    match: ({ method }) => (methods.includes(method) ? { is: "yes", by: `method ${method}` } : NO),
+  };
+}
+
+/** An allow rule without `method`: every one that need not be named. */
+export const anyMethod: Matcher = {
+  text: "",
+  match: ({ method }) => (needsNaming(method) ? NO : { is: "yes", by: "" }),
 };
 
 function matchEntry(entry: DestinationPattern, destination: Destination, effect: Effect): Match["is"] {

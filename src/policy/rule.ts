@@ -1,10 +1,22 @@
+import type { AuthMethodName } from "./auth-methods.js";
 import type { DestinationPattern } from "./destination-pattern.js";
-import { anyDestination, type Effect, type Facts, type Match, type Matcher, toMatcher } from "./matchers.js";
+import {
+  anyDestination,
+  anyMethod,
+  type Effect,
+  type Facts,
+  type Match,
+  type Matcher,
+  methodMatcher,
+  toMatcher,
+} from "./matchers.js";
 
 /** The parsed body of `allow` or `deny`. */
 export interface RuleBody {
   /** undefined: every destination but the protected ones. */
   readonly to?: readonly DestinationPattern[] | undefined;
+  /** undefined: every method; to allow, `empty` must be named. */
+  readonly method?: readonly AuthMethodName[] | undefined;
 }
 
 /** One rule: an effect and the predicates that must all match. */
@@ -16,7 +28,9 @@ export class Rule {
 
   constructor(effect: Effect, body: RuleBody) {
     this.effect = effect;
-    this.#matchers = [body.to === undefined ? anyDestination : toMatcher(body.to, effect)];
+    const to = body.to === undefined ? anyDestination : toMatcher(body.to, effect);
+    const unnamed = effect === "allow" ? [anyMethod] : [];
+    this.#matchers = [to, ...(body.method === undefined ? unnamed : [methodMatcher(body.method)])];
     const keys = this.#matchers.map(({ text }) => text).filter((text) => text !== "");
     this.text = keys.length === 0 ? `${effect}: {}` : `${effect}: { ${keys.join(", ")} }`;
   }
@@ -28,8 +42,8 @@ export class Rule {
     for (const matcher of this.#matchers) {
       const match = matcher.match(facts);
       if (match.is === "no") return match;
-      if (match.is === "yes") by.push(match.by);
-      else unknown = match;
+      if (match.is === "yes" && match.by !== "") by.push(match.by);
+      else if (match.is === "unknown") unknown = match;
     }
     return unknown ?? { is: "yes", by: by.join(", ") };
   }

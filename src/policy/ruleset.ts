@@ -4,6 +4,7 @@
  * A request by name is judged twice. Before DNS, addresses are unknown, and only what no address could change is
  * denied: no query leaves for it. Then each resolved address is judged, and that judgement is the one that counts.
  */
+import { type AuthMethodName, needsNaming } from "./auth-methods.js";
 import { type Decision, undecided } from "./decision.js";
 import { parseName } from "./destination-name.js";
 import { embeddedIpv4, parseIp } from "./ip-network.js";
@@ -45,7 +46,8 @@ export class Ruleset {
       if (match.is === "yes") return decided(rule, index, match.by);
       unknown = true;
     }
-    return undecided("deny", unknown ? `no rule allows ${name}, whatever its address` : "no rule matches");
+    if (unknown) return undecided("deny", `no rule allows ${name}, whatever its address`);
+    return undecided("deny", noRule(request.method));
   }
 
   /** On an address, by which the client asked or to which its name was resolved. @returns `allow` or `deny` */
@@ -60,7 +62,9 @@ export class Ruleset {
     const kind = destination.protection?.kind;
     return undecided(
       "deny",
-      kind === undefined ? "no rule matches" : `protected destination: ${kind}; a rule's \`to\` must name it`,
+      kind === undefined
+        ? noRule(request.method)
+        : `protected destination: ${kind}; a rule's \`to\` must name it`,
     );
   }
 
@@ -93,6 +97,11 @@ function decided(rule: Rule, index: number, by: string): Decision {
     ruleText: rule.text,
     reason: `rule ${index + 1} ${verb} ${by}`,
   };
+}
+
+function noRule(method: AuthMethodName): string {
+  const hint = "; a client without a user name needs a rule whose `method` names `empty`";
+  return `no rule matches${needsNaming(method) ? hint : ""}`;
 }
 
 function notAName(name: string): Decision {

@@ -49,6 +49,12 @@ function withoutDots(text: string): string | null {
   return `${text.slice(0, at)}${octets.toString("hex", 0, 2)}:${octets.toString("hex", 2)}`;
 }
 
+/** A socket's address as one text: without a scope, an IPv4-mapped one as IPv4. */
+export function plainAddress(address: string): string {
+  const host = parseHost(address);
+  return host.kind === "domain" ? host.name : host.address;
+}
+
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatEndpoint(endpoint: Endpoint): string {
   const { host, port } = endpoint;
@@ -120,7 +126,15 @@ function addressSize(atyp: number, received: ReceiveBuffer, offset: number): num
 function toAddress(atyp: number, octets: number[]): Address {
   if (atyp === ATYP.IPV4) return { kind: "ipv4", address: new ipaddr.IPv4(octets).toString() };
   if (atyp === ATYP.IPV6) return ipv6(new ipaddr.IPv6(octets));
-  const name = Buffer.from(octets).toString("latin1");
+  return nameOnTheWire(Buffer.from(octets));
+}
+
+/**
+ * A host name as a client sent it.
+ * @throws PeerError (BAD_DOMAIN_NAME, REP 0x01)
+ */
+export function nameOnTheWire(octets: Buffer): Address {
+  const name = octets.toString("latin1");
   // Clients that know only names send address literals as names; taken as what they are, rules see an address.
   const host = parseHost(name);
   // A scope means something on the client's host only, and parseHost would drop whatever stands behind the `%`.

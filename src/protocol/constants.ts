@@ -5,6 +5,7 @@ export const SOCKS5_VERSION = 0x05;
 
 /** RFC 1928 §3: METHOD. */
 export const METHOD = {
+  NO_AUTHENTICATION: 0x00,
   GSSAPI: 0x01,
   USERNAME_PASSWORD: 0x02,
   NO_ACCEPTABLE: 0xff,
@@ -44,6 +45,17 @@ export const USERNAME_PASSWORD_VERSION = 0x01;
 export const STATUS = {
   SUCCESS: 0x00,
   FAILURE: 0x01,
+} as const;
+
+/** VN of a SOCKS4 request. */
+export const SOCKS4_VERSION = 0x04;
+
+/** CD of a SOCKS4 reply. */
+export const SOCKS4_CD = {
+  GRANTED: 90,
+  REJECTED: 91,
+  IDENT_UNAVAILABLE: 92,
+  IDENT_MISMATCH: 93,
 } as const;
 
 /** RFC 1961 §3.4: ver of the SOCKS/GSS-API protocol. */

@@ -8,7 +8,7 @@
  *     +----+----------+----------+          +----+--------+
  */
 import { PeerError } from "../errors.js";
-import { SOCKS5_VERSION } from "./constants.js";
+import { SOCKS4_VERSION, SOCKS5_VERSION } from "./constants.js";
 import type { ReceiveBuffer } from "./receive-buffer.js";
 
 /**
@@ -55,7 +55,7 @@ function checkVersion(version: number): void {
 }
 
 function looksLike(version: number): string {
-  if (version === 0x04) return "SOCKS4";
+  if (version === SOCKS4_VERSION) return "SOCKS4, which is not taken here";
   if (version === 0x16) return "which looks like TLS";
   if (version >= 0x41 && version <= 0x5a) return "which looks like HTTP";
   return "expected 0x05";

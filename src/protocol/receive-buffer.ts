@@ -51,6 +51,11 @@ export class ReceiveBuffer {
     return this.#storage.readUInt16BE(this.#start + index);
   }
 
+  /** The octets `[start, end)`, all of them held, in memory of their own. */
+  peek(start: number, end: number): Buffer {
+    return Buffer.from(this.#storage.subarray(this.#start + start, this.#start + end));
+  }
+
   /** Removes and returns the first `count` octets, in memory of their own. */
   take(count: number): Buffer {
     const octets = Buffer.from(this.#storage.subarray(this.#start, this.#start + count));

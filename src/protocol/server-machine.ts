@@ -1,5 +1,6 @@
 /**
- * The server's half of SOCKS5 with the GSS-API method, as a pure machine: inputs go in, effects come out.
+ * The server's half of SOCKS5 (RFC 1928) with the methods none, GSS-API (RFC 1961) and user/password (RFC 1929), and of
+ * SOCKS4, as a pure machine: inputs go in, effects come out.
  *
  * The rules of this file: no I/O, no timer, no GSS call. The driver (server/connection) owns those; it carries out
  * each effect in order and feeds what came of it in again. Octets that arrive while an effect is being carried out are
@@ -8,8 +9,13 @@
  *
  *     state            input              effects                              next
  *     ---------------  -----------------  -----------------------------------  ---------------
- *     method           octets: METHODS    send METHOD                          token
+ *     method           octets: 04         (where SOCKS4 is taken)              socks4-request
+ *                      octets: METHODS    send METHOD 0x00                     request
+ *                                         send METHOD 0x01                     token
+ *                                         send METHOD 0x02                     credentials
  *                                         send 05 ff, refuse                   closed
+ *     credentials      octets: name, …    verify                               verifying
+ *     verifying        verified           send 01 00                           request
  *     token            octets: mtyp 1     accept                               accepting
  *     accepting        accepted, more     send mtyp 1                          token
  *                      accepted, done     send mtyp 1, maybe empty             level
@@ -18,20 +24,27 @@
  *                      … bare, NEC        seal-level, protect                  request
  *     opening-level    level-opened       seal-level, protect                  request
  *     request          octets: request    request                              deciding
- *     deciding         replied 0x00       send reply, relay                    relaying
- *                      replied, else      send reply, refuse                   closed
- *     any open state   ended, failed,     send what the state asks for,        closed
- *                      or bad octets      refuse
+ *     socks4-request   octets: request    request                              deciding
+ *     deciding         replied 0x00       CONNECT: send reply, relay           relaying
+ *                                         BIND: send reply                     binding
+ *                                         UDP ASSOCIATE: send reply, associate relaying
+ *     binding          replied 0x00       send reply, relay                    relaying
+ *     any open state   replied, else;     send what the state asks for,        closed
+ *                      ended, failed,     refuse
+ *                      or bad octets
  */
 import { type GssocksError, PeerError, PolicyError } from "../errors.js";
-import { type Endpoint, UNSPECIFIED } from "./address.js";
-import { METHOD, MTYP, REP } from "./constants.js";
+import { UNSPECIFIED } from "./address.js";
+import { CMD, METHOD, MTYP, REP, SOCKS4_CD, STATUS } from "./constants.js";
 import { ABORT, encodeGssapiMessage, takeGssapiMessage } from "./gssapi-message.js";
 import { encodeMethod, takeMethods } from "./method-selection.js";
 import { type AgreedLevel, chooseLevel, levelFromOctets, type ProtectionLevel } from "./protection-level.js";
 import { ReceiveBuffer } from "./receive-buffer.js";
 import { encodeReply } from "./reply.js";
-import { type Request, takeRequest } from "./request.js";
+import { takeRequest } from "./request.js";
+import { type ServerEffect, type ServerInput, type ServerState, STEPS } from "./server-state.js";
+import { encodeSocks4Reply, isSocks4, socks4Refusal, takeSocks4Request } from "./socks4.js";
+import { encodeStatus, takeCredentials } from "./username-password.js";
 
 /** Most token exchanges take one leg, IAKERB six: a client that wants more is stalling. */
 const MAX_LEGS = 16;
@@ -42,49 +55,13 @@ const MAX_LEGS = 16;
  */
 const RECEIVE_LIMIT = 3 * 65536;
 
-export type ServerState =
-  | "method"
-  | "token"
-  | "accepting"
-  | "level"
-  | "opening-level"
-  | "request"
-  | "deciding"
-  | "relaying"
-  | "closed";
-
-export type ServerInput =
-  | { type: "octets"; octets: Uint8Array }
-  /** gss_accept_sec_context succeeded. `levels`: allowed here and possible with this context, best first. */
-  | { type: "accepted"; complete: false; token: Buffer | null }
-  | { type: "accepted"; complete: true; token: Buffer | null; levels: readonly AgreedLevel[] }
-  | { type: "level-opened"; octets: Uint8Array }
-  | { type: "replied"; rep: number; bnd?: Endpoint; error?: GssocksError }
-  /** The client half-closed. */
-  | { type: "ended" }
-  /** The driver could not carry out an effect, or a deadline passed. */
-  | { type: "failed"; error: GssocksError };
-
-export type ServerEffect =
-  | { type: "methods"; methods: readonly number[]; selected: number }
-  | { type: "send"; octets: Buffer }
-  | { type: "accept"; token: Buffer }
-  | { type: "open-level"; token: Buffer }
-  /** Send the level: wrapped with conf_req FALSE, or bare for `nec`. */
-  | { type: "seal-level"; offered: ProtectionLevel; level: AgreedLevel; nec: boolean }
-  /** All that follows is under this level; `rest` was received behind the level message. */
-  | { type: "protect"; level: AgreedLevel; rest: Buffer }
-  | { type: "request"; request: Request }
-  /** `rest` is data that the client sent behind its request. */
-  | { type: "relay"; rest: Buffer }
-  /** Close once what was sent is out. */
-  | { type: "refuse"; state: ServerState; error: GssocksError };
-
 export interface ServerMachineOptions {
   /** METHODs the server takes, in its own order. */
   methods: readonly number[];
   /** Whether a bare level octet is taken (and answered) in place of a wrapped one. */
   nec: boolean;
+  /** Whether SOCKS4 and 4a are taken too. */
+  socks4: boolean;
 }
 
 type Handler<Type extends ServerInput["type"]> = (
@@ -95,17 +72,27 @@ type Handler<Type extends ServerInput["type"]> = (
 type Row = { readonly [Type in Exclude<ServerInput["type"], "octets" | "failed">]?: Handler<Type> } & {
   /** Looks for one whole message in what was received; null while it is not there. */
   readonly parse?: (machine: ServerMachine) => ServerEffect[] | null;
-  /** What a client is told when this state fails (RFC 1961 §3.8, RFC 1928 §6). */
-  readonly farewell?: (error: GssocksError) => Buffer;
+  /** What a client is told when this state fails (RFC 1961 §3.8, RFC 1929 §2, RFC 1928 §6). */
+  readonly farewell?: (error: GssocksError, machine: ServerMachine) => Buffer;
 };
 
-const WAITING: ReadonlySet<ServerState> = new Set(["accepting", "opening-level", "deciding"]);
+const WAITING: ReadonlySet<ServerState> = new Set([
+  "verifying",
+  "accepting",
+  "opening-level",
+  "deciding",
+  "binding",
+]);
 
 const abort = () => ABORT;
-const failureReply = (error: GssocksError) => encodeReply({ rep: error.rep, bnd: UNSPECIFIED });
+const wrongPassword = () => encodeStatus(STATUS.FAILURE);
+const refusal = (error: GssocksError, machine: ServerMachine) => machine.refusal(error);
+const ignore = () => [];
 
 const table: { readonly [State in ServerState]: Row } = {
   method: { parse: (machine) => machine.selectMethod() },
+  credentials: { parse: (machine) => machine.takeCredentials(), farewell: wrongPassword },
+  verifying: { verified: (machine) => machine.verified(), farewell: wrongPassword },
   token: { parse: (machine) => machine.takeToken(), farewell: abort },
   accepting: { accepted: (machine, input) => machine.accepted(input), farewell: abort },
   level: { parse: (machine) => machine.takeLevel(), farewell: abort },
@@ -113,11 +100,20 @@ const table: { readonly [State in ServerState]: Row } = {
     "level-opened": (machine, input) => machine.agree(input.octets, false),
     farewell: abort,
   },
-  request: { parse: (machine) => machine.takeRequest(), farewell: failureReply },
+  request: { parse: (machine) => machine.takeRequest(), farewell: refusal },
+  "socks4-request": { parse: (machine) => machine.takeSocks4Request(), farewell: refusal },
   // A client that has sent all it has to say may half-close while we dial.
-  deciding: { replied: (machine, input) => machine.replied(input), ended: () => [], farewell: failureReply },
+  deciding: { replied: (machine, input) => machine.replied(input), ended: ignore, farewell: refusal },
+  binding: { replied: (machine, input) => machine.replied(input), farewell: refusal },
   relaying: {},
   closed: {},
+};
+
+/** Where a selected METHOD leads. */
+const NEXT: Readonly<Record<number, ServerState>> = {
+  [METHOD.NO_AUTHENTICATION]: "request",
+  [METHOD.GSSAPI]: "token",
+  [METHOD.USERNAME_PASSWORD]: "credentials",
 };
 
 export class ServerMachine {
@@ -129,6 +125,8 @@ export class ServerMachine {
   #levels: readonly AgreedLevel[] = [];
   #offered: ProtectionLevel | null = null;
   #level: AgreedLevel | null = null;
+  #socks4 = false;
+  #cmd: number = CMD.CONNECT;
 
   constructor(options: ServerMachineOptions) {
     this.#options = options;
@@ -190,6 +188,11 @@ export class ServerMachine {
 
   /** @internal */
   selectMethod(): ServerEffect[] | null {
+    if (this.#options.socks4 && isSocks4(this.#received)) {
+      this.#socks4 = true;
+      this.#state = "socks4-request";
+      return [];
+    }
     const methods = takeMethods(this.#received);
     if (methods === null) return null;
     // By the server's policy, never the client's order: curl always lists 0x00 first.
@@ -198,8 +201,9 @@ export class ServerMachine {
       { type: "methods", methods, selected },
       { type: "send", octets: encodeMethod(selected) },
     ];
-    if (selected !== METHOD.NO_ACCEPTABLE) {
-      this.#state = "token";
+    const next = NEXT[selected];
+    if (next !== undefined) {
+      this.#state = next;
       return effects;
     }
     const error = new PolicyError(
@@ -207,6 +211,20 @@ export class ServerMachine {
       `the client offers the methods ${hexList(methods)}, we take ${hexList(this.#options.methods)}`,
     );
     return [...effects, ...this.#refuse(error)];
+  }
+
+  /** @internal */
+  takeCredentials(): ServerEffect[] | null {
+    const credentials = takeCredentials(this.#received);
+    if (credentials === null) return null;
+    this.#state = "verifying";
+    return [{ type: "verify", ...credentials }];
+  }
+
+  /** @internal */
+  verified(): ServerEffect[] {
+    this.#state = "request";
+    return [{ type: "send", octets: encodeStatus(STATUS.SUCCESS) }];
   }
 
   /** @internal */
@@ -289,43 +307,54 @@ export class ServerMachine {
     const request = takeRequest(this.#received);
     if (request === null) return null;
     this.#state = "deciding";
-    return [{ type: "request", request }];
+    this.#cmd = request.cmd;
+    return [{ type: "request", request, user: null }];
   }
 
   /** @internal */
-  replied({ rep, bnd, error }: Extract<ServerInput, { type: "replied" }>): ServerEffect[] {
+  takeSocks4Request(): ServerEffect[] | null {
+    const taken = takeSocks4Request(this.#received);
+    if (taken === null) return null;
+    const { user, ...request } = taken;
+    if (request.cmd !== CMD.CONNECT && request.cmd !== CMD.BIND) {
+      throw new PeerError("COMMAND_UNSUPPORTED", `SOCKS4 has no command 0x${request.cmd.toString(16)}`);
+    }
+    this.#state = "deciding";
+    this.#cmd = request.cmd;
+    return [{ type: "request", request, user }];
+  }
+
+  /** @internal */
+  replied({ rep, bnd = UNSPECIFIED, error }: Extract<ServerInput, { type: "replied" }>): ServerEffect[] {
     if (rep !== REP.SUCCEEDED) {
       return this.#refuse(error ?? new PolicyError("REFUSED", "the request was refused", { rep }));
     }
+    const octets = this.#socks4 ? encodeSocks4Reply(SOCKS4_CD.GRANTED, bnd) : encodeReply({ rep, bnd });
+    const send: ServerEffect = { type: "send", octets };
+    if (this.#cmd === CMD.BIND && this.#state === "deciding") {
+      this.#state = "binding";
+      return [send];
+    }
     this.#state = "relaying";
-    return [
-      { type: "send", octets: encodeReply({ rep, bnd: bnd ?? UNSPECIFIED }) },
-      { type: "relay", rest: this.#received.takeAll() },
-    ];
+    const rest = this.#received.takeAll();
+    return [send, this.#cmd === CMD.UDP_ASSOCIATE ? { type: "associate" } : { type: "relay", rest }];
+  }
+
+  /** @internal The reply that says no. */
+  refusal(error: GssocksError): Buffer {
+    if (this.#socks4) return encodeSocks4Reply(socks4Refusal(error));
+    return encodeReply({ rep: error.rep, bnd: UNSPECIFIED });
   }
 
   #refuse(error: GssocksError): ServerEffect[] {
     const state = this.#state;
-    const farewell = table[state].farewell?.(error);
+    const farewell = table[state].farewell?.(error, this);
     this.#state = "closed";
     if (this.#received.length > 0) this.#received.takeAll();
     const refuse: ServerEffect = { type: "refuse", state, error };
     return farewell === undefined ? [refuse] : [{ type: "send", octets: farewell }, refuse];
   }
 }
-
-/** What a state is called in a message to a person. */
-export const STEPS: { readonly [State in ServerState]: string } = {
-  method: "method selection",
-  token: "context establishment",
-  accepting: "context establishment",
-  level: "protection level negotiation",
-  "opening-level": "protection level negotiation",
-  request: "request",
-  deciding: "reply",
-  relaying: "relay",
-  closed: "closed",
-};
 
 function hexList(octets: readonly number[]): string {
   return octets.map((octet) => `0x${octet.toString(16).padStart(2, "0")}`).join(" ");

@@ -6,7 +6,7 @@
 import { randomInt } from "node:crypto";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { NetworkError } from "../errors.js";
-import { type Endpoint, formatEndpoint, parseHost } from "../protocol/address.js";
+import { type Endpoint, formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
 import { REP } from "../protocol/constants.js";
 import { reset } from "./cut-off.js";
 import { SOCKET_OPTIONS } from "./socket-options.js";
@@ -119,7 +119,7 @@ class Wait implements Bound {
     if (this.#over) return reset(socket);
     const { remoteAddress } = socket;
     // Undefined: gone before we looked.
-    if (remoteAddress === undefined || !this.#options.accepts(canonical(remoteAddress))) {
+    if (remoteAddress === undefined || !this.#options.accepts(plainAddress(remoteAddress))) {
       return this.#turnAway(socket);
     }
     this.#end();
@@ -180,11 +180,6 @@ function* candidates(ports: BindOptions["ports"]): Generator<number> {
     left.pop();
     yield port;
   }
-}
-
-function canonical(remoteAddress: string): string {
-  const host = parseHost(remoteAddress);
-  return host.kind === "domain" ? host.name : host.address;
 }
 
 function aborted(): NetworkError {

@@ -1,11 +1,22 @@
 import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+
+type Resettable = Socket & { resetAndClosing?: boolean };
+
+/** The TCP sockets beneath TLS ones. */
+const beneath = new WeakMap<Socket, Socket>();
+
+/** Tells what is to be reset where `tls` is: Node takes an end of TCP for an end of TLS, close_notify or not. */
+export function carriedBy(tls: TLSSocket, tcp: Socket): void {
+  beneath.set(tls, tcp);
+}
 
 /**
  * Resets a connection at once. Node's resetAndDestroy ends the stream first and waits for what is queued, so that the peer
  * would see an end, and one that does not read would never be cut off; the flag it sets makes destroy() itself reset.
  */
 export function reset(socket: Socket): void {
-  (socket as Socket & { resetAndClosing?: boolean }).resetAndClosing = true;
+  ((beneath.get(socket) ?? socket) as Resettable).resetAndClosing = true;
   socket.destroy();
 }
 

@@ -66,6 +66,7 @@ export interface ProtectionCounters {
 /** TCP over an established security context, at level integrity, confidentiality or selective. */
 export class ContextProtection implements MessageProtection {
   readonly counters: ProtectionCounters = { sealed: 0, opened: 0 };
+  readonly level: Exclude<ProtectionLevel, "none">;
   readonly #context: SecurityContext;
   readonly #conf: boolean;
   readonly #confRequired: boolean;
@@ -77,6 +78,7 @@ export class ContextProtection implements MessageProtection {
   /** The context stays the caller's to close. */
   constructor(context: SecurityContext, level: Exclude<ProtectionLevel, "none">) {
     this.#context = context;
+    this.level = level;
     this.#conf = level !== "integrity";
     this.#confRequired = level === "confidentiality";
     this.#messageLimit = context.wrapSizeLimit(this.#conf, MAX_TOKEN);

@@ -11,7 +11,7 @@
  */
 import type { Socket } from "node:dgram";
 import { PeerError } from "../errors.js";
-import { type Endpoint, formatEndpoint, parseHost } from "../protocol/address.js";
+import { type Endpoint, formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
 import { decodeUdpDatagram, encodeUdpHeader, type UdpDatagram } from "../protocol/udp-datagram.js";
 import { type DropReason, type Drops, noDrops } from "./datagram-drops.js";
 import type { DatagramProtection } from "./datagram-protection.js";
@@ -86,7 +86,7 @@ export class UdpAssociation {
   private constructor(options: UdpAssociationOptions) {
     this.#options = options;
     const { client, limits } = options;
-    this.#clientAddress = canonical(client.address);
+    this.#clientAddress = plainAddress(client.address);
     this.#clientPort = announcedPort(client.announced, this.#clientAddress);
     this.#answerers = new LruMap(limits.destinations);
     this.#rate = {
@@ -131,7 +131,7 @@ export class UdpAssociation {
   // --- Client to destination ----------------------------------------------------------------------------------------
 
   #fromClient(datagram: Buffer, from: { address: string; port: number }): void {
-    if (canonical(from.address) !== this.#clientAddress) return this.#drop("stranger");
+    if (plainAddress(from.address) !== this.#clientAddress) return this.#drop("stranger");
     if (this.#clientPort !== 0 && from.port !== this.#clientPort) return this.#drop("stranger");
     // Before it is opened: that is what costs most.
     if (!this.#rate.up.take()) return this.#drop("rate");
@@ -259,16 +259,11 @@ function keyOf(address: string, port: number): string {
 }
 
 /** One text for each address, without a scope; an IPv4-mapped one is the IPv4 address. */
-function canonical(address: string): string {
-  const host = parseHost(address);
-  return host.kind === "domain" ? host.name : host.address;
-}
-
 function familyOf(address: string): Family {
   return parseHost(address).kind === "ipv4" ? "ipv4" : "ipv6";
 }
 
 /** As it is to be bound: a scope stays. */
 function unmapped(address: string): string {
-  return familyOf(address) === "ipv4" ? canonical(address) : address;
+  return familyOf(address) === "ipv4" ? plainAddress(address) : address;
 }

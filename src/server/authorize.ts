@@ -1,4 +1,5 @@
 import { PolicyError } from "../errors.js";
+import type { AuthMethodName } from "../policy/auth-methods.js";
 import type { Decision } from "../policy/decision.js";
 import type { Ruleset } from "../policy/ruleset.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
@@ -23,15 +24,19 @@ export class DeniedError extends PolicyError {
  * lead to a denied network.
  * @throws DeniedError, NetworkError (the name does not resolve)
  */
-export async function authorize(ruleset: Ruleset, dst: Endpoint): Promise<Authorized> {
+export async function authorize(
+  ruleset: Ruleset,
+  dst: Endpoint,
+  method: AuthMethodName,
+): Promise<Authorized> {
   const { host, port } = dst;
   const name = host.kind === "domain" ? host.name : null;
   if (name !== null) {
-    const decision = ruleset.evaluateName({ name, port });
+    const decision = ruleset.evaluateName({ name, port, method });
     if (decision.effect === "deny") throw new DeniedError(dst, decision);
   }
   const addresses = host.kind === "domain" ? await resolve(host.name) : [host.address];
-  const { allowed, denial } = ruleset.permitted({ name, port }, addresses);
+  const { allowed, denial } = ruleset.permitted({ name, port, method }, addresses);
   if (denial !== null) throw new DeniedError(dst, denial);
   return new Map(allowed.map(({ address, decision }) => [address, decision]));
 }

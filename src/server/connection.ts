@@ -3,21 +3,28 @@
  * server machine and carries out the effects that come back.
  */
 import type { Socket } from "node:net";
-import type { GssapiExchange, GssapiMethod } from "../auth/gssapi.js";
+import type { Identity } from "../auth/identity.js";
 import { GssocksError, NetworkError, PeerError } from "../errors.js";
+import type { SecurityContext } from "../gss/security-context.js";
 import type { Observer } from "../observability/events.js";
-import type { Ruleset } from "../policy/ruleset.js";
-import { type Endpoint, formatEndpoint, parseHost } from "../protocol/address.js";
-import { CMD, MTYP, REP, SOCKS5_VERSION } from "../protocol/constants.js";
+import { type Endpoint, formatEndpoint } from "../protocol/address.js";
+import { MTYP, REP, SOCKS5_VERSION } from "../protocol/constants.js";
 import { encodeGssapiMessage } from "../protocol/gssapi-message.js";
 import { type AgreedLevel, levelToOctet } from "../protocol/protection-level.js";
 import type { Request } from "../protocol/request.js";
-import { type ServerEffect, type ServerInput, ServerMachine, STEPS } from "../protocol/server-machine.js";
+import { ServerMachine } from "../protocol/server-machine.js";
+import { type ServerEffect, type ServerInput, STEPS } from "../protocol/server-state.js";
 import { type Batch, writeBatch } from "../relay/batch.js";
-import { dial } from "../relay/dialer.js";
+import {
+  CLEAR_DATAGRAMS,
+  ContextDatagramProtection,
+  type DatagramProtection,
+} from "../relay/datagram-protection.js";
 import { CLEAR, ContextProtection, checkOrder, type MessageProtection } from "../relay/message-protection.js";
 import { Pump } from "../relay/pump.js";
-import { authorize, DeniedError } from "./authorize.js";
+import type { Association } from "./association.js";
+import { Authentication, type AuthenticationOptions } from "./authentication.js";
+import { Command, type CommandOptions, commandName } from "./command.js";
 import type { SessionRecord } from "./session-record.js";
 
 /** Octets kept while an answer is awaited; past this the socket is not read. */
@@ -26,22 +33,15 @@ const READ_AHEAD = 65536;
 /** How long a refused client may take to read the farewell before the socket is destroyed, in ms. */
 const LINGER = 2000;
 
-export interface ConnectionOptions {
-  method: GssapiMethod;
+export interface ConnectionOptions extends CommandOptions {
+  auth: AuthenticationOptions;
   /** Allowed at this listener, best first. */
   levels: readonly AgreedLevel[];
   nec: boolean;
-  ruleset: Ruleset;
   /** Milliseconds; Infinity for no limit. */
-  timeouts: { handshake: number; connect: number; idle: number; total: number };
+  timeouts: CommandOptions["timeouts"] & { handshake: number };
   observer: Observer;
 }
-
-const COMMANDS: Readonly<Record<number, string>> = {
-  [CMD.CONNECT]: "connect",
-  [CMD.BIND]: "bind",
-  [CMD.UDP_ASSOCIATE]: "udp-associate",
-};
 
 export class Connection {
   /** Resolves when the session is over: its audit record is out and the client's socket is closed. Never rejects. */
@@ -50,12 +50,13 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #record: SessionRecord;
   readonly #machine: ServerMachine;
-  readonly #exchange: GssapiExchange;
-  readonly #dialing = new AbortController();
+  readonly #waiting = new AbortController();
+  readonly #auth: Authentication;
+  #identity: Identity | null = null;
   #protection: MessageProtection | null = null;
   #sealed: ContextProtection | null = null;
   #deadline: NodeJS.Timeout | undefined;
-  #destination: Socket | null = null;
+  readonly #command: Command;
   #pump: Pump | null = null;
   #closed = false;
   #resolveDone: () => void = () => {};
@@ -64,8 +65,13 @@ export class Connection {
     this.#socket = socket;
     this.#record = record;
     this.#options = options;
-    this.#machine = new ServerMachine({ methods: [options.method.method], nec: options.nec });
-    this.#exchange = options.method.begin();
+    this.#machine = new ServerMachine({
+      methods: [...options.auth.methods.keys()],
+      nec: options.nec,
+      socks4: options.auth.socks4 !== null,
+    });
+    this.#auth = new Authentication(socket, options.auth);
+    this.#command = new Command(socket, record, options);
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
     });
@@ -79,7 +85,8 @@ export class Connection {
 
   /** Ends the session at once; a client that was refused is not waited for any longer. */
   abort(error: GssocksError): void {
-    if (this.#pump !== null) return this.#pump.abort(error);
+    const carrying = this.#pump ?? this.#command.association;
+    if (carrying !== null) return carrying.abort(error);
     this.#feed({ type: "failed", error });
     this.#socket.destroySoon();
   }
@@ -131,7 +138,7 @@ export class Connection {
         return this.#broken(asError(error));
       }
     }
-    if (!this.#machine.waiting && this.#pump === null) this.#socket.resume();
+    if (!this.#machine.waiting && this.#machine.state !== "relaying") this.#socket.resume();
   }
 
   /** An effect could not be carried out. The client is told, unless telling it is what failed. */
@@ -148,6 +155,9 @@ export class Connection {
     switch (effect.type) {
       case "methods":
         observer({ type: "method-selected", subject, offered: effect.methods, selected: effect.selected });
+        return this.#identified(this.#auth.begin(effect.selected));
+      case "verify":
+        void this.#verify(effect.username, effect.password);
         return;
       case "send":
         return this.#send(effect.octets);
@@ -164,10 +174,12 @@ export class Connection {
       case "protect":
         return this.#protect(effect.level, effect.rest);
       case "request":
-        void this.#decide(effect.request);
+        void this.#decide(effect.request, effect.user);
         return;
       case "relay":
         return this.#relay(effect.rest);
+      case "associate":
+        return this.#associated();
       case "refuse":
         return this.#refuse(STEPS[effect.state], effect.error);
     }
@@ -178,26 +190,50 @@ export class Connection {
     writeBatch(this.#socket, (this.#protection ?? CLEAR).seal(octets));
   }
 
-  async #accept(token: Buffer): Promise<void> {
+  #identified(identity: Identity | null): void {
+    if (identity === null) return;
+    const { subject, known } = this.#record;
+    this.#identity = identity;
+    subject.principal = identity.principal;
+    known.method = identity.method;
+    known.mechanism = identity.mechanism;
+    this.#options.observer({ type: "authenticated", subject, identity });
+  }
+
+  async #verify(username: string, password: Buffer): Promise<void> {
     try {
-      const step = await this.#exchange.step(token);
-      if (!step.complete) return this.#feed({ type: "accepted", complete: false, token: step.token });
-      const { principal, mechanism, acceptor } = step.identity;
-      this.#record.subject.principal = principal;
-      this.#record.known.mechanism = mechanism;
-      this.#options.observer({ type: "authenticated", subject: this.#record.subject, mechanism, acceptor });
-      const levels = this.#exchange.levels(this.#options.levels);
-      this.#feed({ type: "accepted", complete: true, token: step.token, levels });
+      const identity = await this.#auth.verify(username, password);
+      if (this.#closed) return;
+      this.#identified(identity);
+      this.#feed({ type: "verified" });
     } catch (error) {
-      this.#record.subject.principal = this.#exchange.principal;
       this.#feed({ type: "failed", error: asError(error) });
     }
+  }
+
+  async #accept(token: Buffer): Promise<void> {
+    try {
+      const step = await this.#auth.accept(token);
+      if (this.#closed) return;
+      if (!step.complete) return this.#feed({ type: "accepted", complete: false, token: step.token });
+      this.#identified(step.identity);
+      const levels = this.#auth.levels(this.#options.levels);
+      this.#feed({ type: "accepted", complete: true, token: step.token, levels });
+    } catch (error) {
+      this.#record.subject.principal = this.#auth.refused;
+      this.#feed({ type: "failed", error: asError(error) });
+    }
+  }
+
+  /** Messages that need one come under GSS-API only. */
+  get #context(): SecurityContext {
+    return this.#auth.context as SecurityContext;
   }
 
   #openLevel(token: Buffer): void {
     let octets: Buffer;
     try {
-      const { message, supplementary } = this.#exchange.context.unwrap(token);
+      const { message, supplementary } = this.#context.unwrap(token);
       checkOrder(supplementary);
       octets = message;
     } catch (error) {
@@ -209,22 +245,23 @@ export class Connection {
   /** RFC 1961 §4.4: wrapped with conf_req FALSE. */
   #sendLevel(level: AgreedLevel, nec: boolean): void {
     const octets = Buffer.from([levelToOctet(level)]);
-    const token = nec ? octets : this.#exchange.context.wrap(octets, false);
+    const token = nec ? octets : this.#context.wrap(octets, false);
     this.#send(encodeGssapiMessage(MTYP.PROTECTION_LEVEL, token));
   }
 
   #protect(level: AgreedLevel, rest: Buffer): void {
-    if (level !== "none") this.#sealed = new ContextProtection(this.#exchange.context, level);
+    if (level !== "none") this.#sealed = new ContextProtection(this.#context, level);
     this.#protection = this.#sealed ?? CLEAR;
     if (rest.length > 0) this.#received(rest);
   }
 
-  async #decide(request: Request): Promise<void> {
-    const { observer, ruleset, timeouts } = this.#options;
+  async #decide({ cmd, dst }: Request, user: string | null): Promise<void> {
+    const { observer, timeouts } = this.#options;
     const { subject, known } = this.#record;
-    known.command = COMMANDS[request.cmd] ?? `0x${request.cmd.toString(16)}`;
-    known.destination = formatEndpoint(request.dst);
-    observer({ type: "request", subject, command: known.command, destination: known.destination });
+    const command = commandName(cmd);
+    const destination = formatEndpoint(dst);
+    Object.assign(known, { command, destination });
+    observer({ type: "request", subject, command, destination });
     this.#limit(
       timeouts.connect,
       "CONNECT_TIMEOUT",
@@ -232,57 +269,38 @@ export class Connection {
       REP.TTL_EXPIRED,
     );
     try {
-      if (request.cmd !== CMD.CONNECT) {
-        throw new PeerError("COMMAND_UNSUPPORTED", `the command ${known.command} is not supported`, {
-          rep: REP.COMMAND_NOT_SUPPORTED,
-        });
-      }
-      const authorized = await authorize(ruleset, request.dst);
+      if (user !== null) this.#identified(await this.#auth.identify(user, this.#waiting.signal));
       if (this.#closed) return;
-      const { signal } = this.#dialing;
-      const { address, socket } = await dial([...authorized.keys()], request.dst.port, {
-        timeout: timeouts.connect,
-        signal,
+      await this.#command.carryOut(cmd, dst, {
+        method: (this.#identity as Identity).method,
+        datagrams: () => this.#datagrams(),
+        reply: (bnd) => this.#succeeded(bnd),
+        signal: this.#waiting.signal,
       });
-      known.rule = authorized.get(address)?.rule ?? null;
-      this.#connected(socket);
     } catch (error) {
-      if (error instanceof DeniedError) known.rule = error.decision.rule;
       const failure = asError(error);
       this.#feed({ type: "replied", rep: failure.rep, error: failure });
     }
   }
 
-  #connected(destination: Socket): void {
-    if (this.#closed) {
-      destination.destroy();
-      return;
-    }
-    this.#destination = destination;
-    this.#record.known.address = formatEndpoint(endpoint(destination.remoteAddress, destination.remotePort));
-    const bnd = endpoint(destination.localAddress, destination.localPort);
-    this.#options.observer({
-      type: "connected",
-      subject: this.#record.subject,
-      address: this.#record.known.address,
-      bound: formatEndpoint(bnd),
-    });
+  #succeeded(bnd: Endpoint): void {
+    // A second reply has a deadline of its own.
+    clearTimeout(this.#deadline);
     this.#feed({ type: "replied", rep: REP.SUCCEEDED, bnd });
   }
 
+  #datagrams(): DatagramProtection {
+    if (this.#sealed === null) return CLEAR_DATAGRAMS;
+    return new ContextDatagramProtection(this.#context, this.#sealed.level);
+  }
+
   #relay(rest: Buffer): void {
-    clearTimeout(this.#deadline);
     const { idle, total } = this.#options.timeouts;
-    const socket = this.#socket;
-    socket
-      .off("data", this.#onData)
-      .off("end", this.#onEnd)
-      .off("error", this.#onError)
-      .off("close", this.#onClose);
+    const socket = this.#handOver();
     this.#pump = new Pump(
       {
         client: socket,
-        destination: this.#destination as Socket,
+        destination: this.#command.destination as Socket,
         protection: this.#protection ?? CLEAR,
         idleTimeout: idle,
         totalTimeout: total,
@@ -290,6 +308,23 @@ export class Connection {
       rest,
     );
     void this.#pump.done.then((error) => this.#finish(STEPS.relaying, error));
+  }
+
+  #associated(): void {
+    this.#handOver();
+    const association = this.#command.association as Association;
+    association.watch();
+    void association.done.then((error) => this.#finish(STEPS.relaying, error));
+  }
+
+  /** The handshake is over: whoever carries the data listens to the socket from here on. */
+  #handOver(): Socket {
+    clearTimeout(this.#deadline);
+    return this.#socket
+      .off("data", this.#onData)
+      .off("end", this.#onEnd)
+      .off("error", this.#onError)
+      .off("close", this.#onClose);
   }
 
   /** What was said before is sent, then our end; a client that does not close in turn is cut off. */
@@ -307,16 +342,16 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#deadline);
-    this.#dialing.abort();
-    if (this.#pump === null) this.#destination?.destroy();
+    this.#waiting.abort();
+    this.#command.close(this.#pump === null);
     this.#protection?.close();
-    this.#exchange.close();
+    this.#auth.close();
     const { observer } = this.#options;
     const { subject } = this.#record;
     if (error !== null) {
       observer({ type: "session-failed", subject, step, code: error.code, reason: error.message });
     }
-    const { up = 0, down = 0 } = this.#pump?.carried ?? {};
+    const { up, down } = (this.#pump ?? this.#command.association)?.carried ?? { up: 0, down: 0 };
     const { opened = 0, sealed = 0 } = this.#sealed?.counters ?? {};
     const octets = { bytesUp: up, bytesDown: down, sealedUp: opened, sealedDown: sealed };
     observer({ type: "session-closed", record: this.#record.close(error, octets) });
@@ -332,10 +367,6 @@ export class Connection {
       this.#feed({ type: "failed", error });
     }, timeout);
   }
-}
-
-function endpoint(address = "0.0.0.0", port = 0): Endpoint {
-  return { host: parseHost(address), port };
 }
 
 /** As curl does, which can't seal. */

@@ -1,13 +1,12 @@
 /** The Ident server (RFC 1413): tells destinations who is behind a connection of this host. */
 import type { Socket } from "node:net";
 import type { Observer } from "../observability/events.js";
-import { formatEndpoint, parseHost } from "../protocol/address.js";
+import { formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
 import { reset } from "../relay/cut-off.js";
 import { IdentConnection } from "./ident-connection.js";
 import { IdentResolver, type IdentSources } from "./ident-resolver.js";
 import { Limits } from "./limits.js";
 import { Listener, type ListenerAddress } from "./listener.js";
-import { plainAddress } from "./outgoing.js";
 
 export interface IdentServerLimits {
   connections: number;

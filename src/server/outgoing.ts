@@ -1,5 +1,5 @@
 /** The TCP connections that the proxy made for its users, for the Ident server to ask about. */
-import { parseHost } from "../protocol/address.js";
+import { plainAddress } from "../protocol/address.js";
 
 export interface TcpAddress {
   /** As a socket tells it; an IPv4-mapped address is the IPv4 address. */
@@ -41,10 +41,4 @@ export class OutgoingConnections {
 
 function keyOf(local: TcpAddress, remote: TcpAddress): string {
   return [local, remote].map(({ address, port }) => `${plainAddress(address)} ${port}`).join(" ");
-}
-
-/** One text for each address. */
-export function plainAddress(address: string): string {
-  const host = parseHost(address);
-  return host.kind === "domain" ? host.name : host.address;
 }

@@ -1,31 +1,51 @@
-/** The SOCKS server: listeners, the credential they share, and the sessions that come of them. */
+/** The SOCKS server: listeners, what they share, and the sessions that come of them. */
 import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { GssapiMethod, type GssapiMethodOptions } from "../auth/gssapi.js";
+import { IdentClient, type IdentClientOptions } from "../auth/ident-client.js";
+import type { PasswordBackend } from "../auth/password-backend.js";
+import type { Socks4Policy } from "../auth/socks4-identity.js";
+import { PasswordMethod } from "../auth/username-password.js";
 import { GssocksError } from "../errors.js";
 import type { Observer } from "../observability/events.js";
 import { ownListenerTest } from "../policy/protected-destinations.js";
 import type { Rule } from "../policy/rule.js";
 import { Ruleset } from "../policy/ruleset.js";
-import { formatEndpoint, parseHost } from "../protocol/address.js";
+import { formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { reset } from "../relay/cut-off.js";
-import { Connection, type ConnectionOptions } from "./connection.js";
+import type { AuthServices } from "./authentication.js";
+import { ClientSession } from "./client-session.js";
+import type { CommandSettings } from "./command.js";
+import type { ConnectionOptions } from "./connection.js";
+import { IdentdSocket, type IdentdSocketOptions } from "./identd-socket.js";
 import { Limits, type SessionLimits } from "./limits.js";
 import { Listener, type ListenerAddress } from "./listener.js";
+import type { MethodName, MethodPolicy } from "./methods.js";
+import { OutgoingConnections } from "./outgoing.js";
 import { SessionRecord } from "./session-record.js";
 import { Sessions } from "./sessions.js";
+import { TlsAcceptor, type TlsOptions } from "./tls-acceptor.js";
 
-export interface ListenerOptions extends ListenerAddress {
+export interface ListenerOptions extends ListenerAddress, MethodPolicy {
   /** Best first. */
   protectionLevels: readonly AgreedLevel[];
   nec: boolean;
+  /** null: SOCKS4 is not taken. */
+  socks4: Socks4Policy | null;
+  /** null: TCP alone. */
+  tls: TlsOptions | null;
 }
 
-export interface ServerOptions {
+export interface ServerOptions extends CommandSettings {
   listeners: readonly ListenerOptions[];
   gssapi: GssapiMethodOptions;
+  /** Opens what knows the passwords; null where no listener takes any. */
+  passwords: (() => Promise<PasswordBackend>) | null;
+  ident: IdentClientOptions;
+  /** Where `gssocks identd` asks us; null for nowhere. */
+  identd: IdentdSocketOptions | null;
   rules: readonly Rule[];
   limits: SessionLimits;
   /** Milliseconds; Infinity for no limit. */
@@ -37,9 +57,12 @@ export class Server {
   readonly #observer: Observer;
   readonly #limits: Limits;
   readonly #ruleset: Ruleset;
+  readonly #outgoing = new OutgoingConnections();
   readonly #sessions = new Sessions();
   readonly #listeners: Listener[] = [];
-  #method: GssapiMethod | null = null;
+  readonly #tls: TlsAcceptor[] = [];
+  #services: AuthServices = { gssapi: null, password: null, ident: null };
+  #identd: IdentdSocket | null = null;
 
   constructor(options: ServerOptions, observer: Observer) {
     this.#options = options;
@@ -55,25 +78,42 @@ export class Server {
   }
 
   /**
-   * Acquires the acceptor's credential and opens the listeners.
-   * @throws GssError (keytab), NetworkError (CANNOT_LISTEN); nothing stays open then
+   * Acquires what the listeners' methods need, and opens the listeners.
+   * @throws GssError (keytab), NetworkError (CANNOT_LISTEN, TLS_FILES …); nothing stays open then
    */
   async start(): Promise<void> {
-    const method = await GssapiMethod.create(this.#options.gssapi);
-    this.#method = method;
     try {
-      for (const options of this.#options.listeners) {
-        const listener: Listener = await Listener.open(options, (socket) =>
-          this.#accept(socket, String(listener), options),
-        );
-        this.#listeners.push(listener);
-        this.#observer({ type: "listening", address: String(listener), port: listener.bound.port });
-      }
+      await this.#startServices();
+      for (const options of this.#options.listeners) await this.#listen(options);
     } catch (error) {
       this.#closeListeners();
-      method.close();
+      this.#closeServices();
       throw error;
     }
+  }
+
+  async #startServices(): Promise<void> {
+    const { listeners, gssapi, passwords, ident, identd } = this.#options;
+    const methods = new Set(listeners.flatMap(methodsOf));
+    if (methods.has("gssapi")) this.#services.gssapi = await GssapiMethod.create(gssapi);
+    if (methods.has("password") && passwords !== null) {
+      this.#services.password = new PasswordMethod(await passwords());
+    }
+    if (listeners.some(({ socks4 }) => socks4?.identity === "ident"))
+      this.#services.ident = new IdentClient(ident);
+    if (identd !== null) this.#identd = await IdentdSocket.open(identd, this.#outgoing);
+  }
+
+  async #listen(options: ListenerOptions): Promise<void> {
+    const renewed = (failure: Error | null) =>
+      this.#observer({ type: "renewed", listener: String(listener), reason: failure?.message ?? null });
+    const tls = options.tls === null ? null : new TlsAcceptor(options.tls, renewed);
+    if (tls !== null) this.#tls.push(tls);
+    const listener: Listener = await Listener.open(options, (socket) =>
+      this.#accept(socket, String(listener), options, tls),
+    );
+    this.#listeners.push(listener);
+    this.#observer({ type: "listening", address: String(listener), port: listener.bound.port });
   }
 
   /**
@@ -84,7 +124,7 @@ export class Server {
     this.#closeListeners();
     this.#observer({ type: "draining", sessions: this.#sessions.size });
     await this.#sessions.drain(drain, STOPPED);
-    this.#method?.close();
+    this.#closeServices();
     this.#observer({ type: "stopped" });
   }
 
@@ -97,13 +137,19 @@ export class Server {
     for (const listener of this.#listeners) listener.close();
   }
 
-  #accept(socket: Socket, listener: string, options: ListenerOptions): void {
+  #closeServices(): void {
+    for (const tls of this.#tls) tls.close();
+    this.#identd?.close();
+    this.#services.gssapi?.close();
+    this.#services.password?.close();
+  }
+
+  #accept(socket: Socket, listener: string, options: ListenerOptions, tls: TlsAcceptor | null): void {
     const { remoteAddress, remotePort = 0 } = socket;
     // Gone before we looked.
     if (remoteAddress === undefined) return void socket.destroy();
-    const host = parseHost(remoteAddress);
-    const client = formatEndpoint({ host, port: remotePort });
-    const source = host.kind === "domain" ? host.name : host.address;
+    const source = plainAddress(remoteAddress);
+    const client = formatEndpoint({ host: parseHost(remoteAddress), port: remotePort });
     const refusal = this.#limits.acquire(source);
     if (refusal !== null) {
       this.#observer({ type: "connection-refused", client, code: "TOO_MANY_SESSIONS", reason: refusal });
@@ -111,17 +157,27 @@ export class Server {
     }
     const record = new SessionRecord(randomBytes(8).toString("hex"), client, listener);
     this.#observer({ type: "session-opened", subject: record.subject, listener });
-    const connection = new Connection(socket, record, {
-      method: this.#method as GssapiMethod,
+    const { commands, bind, udp, timeouts } = this.#options;
+    const session = new ClientSession(socket, record, tls, {
+      services: this.#services,
+      policy: options,
+      socks4: options.socks4,
       levels: options.protectionLevels,
       nec: options.nec,
       ruleset: this.#ruleset,
-      timeouts: this.#options.timeouts,
+      commands: { commands, bind, udp },
+      outgoing: this.#outgoing,
+      timeouts,
       observer: this.#observer,
     });
-    this.#sessions.add(connection);
-    void connection.done.then(() => this.#limits.release(source));
+    this.#sessions.add(session);
+    void session.done.then(() => this.#limits.release(source));
   }
+}
+
+/** Those that some client may choose. */
+function methodsOf({ methods, sources }: MethodPolicy): MethodName[] {
+  return [...methods, ...sources.flatMap((source) => source.methods)];
 }
 
 /** Nobody is at fault. */

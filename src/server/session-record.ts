@@ -1,11 +1,23 @@
 import { type GssocksError, PolicyError } from "../errors.js";
 import type { AuditRecord, SessionSubject } from "../observability/events.js";
 
+type Known = Pick<
+  AuditRecord,
+  "method" | "mechanism" | "level" | "command" | "destination" | "address" | "rule"
+>;
+
 /** What becomes known of a session on its way, and the audit record that comes of it. */
 export class SessionRecord {
   readonly subject: SessionSubject;
-  readonly known: Pick<AuditRecord, "mechanism" | "level" | "command" | "destination" | "address" | "rule"> =
-    { mechanism: null, level: null, command: null, destination: null, address: null, rule: null };
+  readonly known: Known = {
+    method: null,
+    mechanism: null,
+    level: null,
+    command: null,
+    destination: null,
+    address: null,
+    rule: null,
+  };
   readonly #listener: string;
   readonly #began = performance.now();
 

@@ -22,7 +22,8 @@ const mostly = <T>(usual: T, others: fc.Arbitrary<T>): fc.Arbitrary<T> =>
 const token = fc.constantFrom("token", "", "x".repeat(300));
 
 export const serverOptions: fc.Arbitrary<FakeServerOptions> = fc.record({
-  methods: mostly<number[]>([1], fc.constantFrom([0, 1], [1, 2])),
+  methods: mostly<number[]>([1, 2, 0], fc.constantFrom([1], [2], [0, 1], [1, 2])),
+  socks4: fc.boolean(),
   nec: fc.boolean(),
   tokens: mostly(["token"], fc.array(fc.option(token), { minLength: 1, maxLength: 4 })),
   levels: mostly([...AGREED], fc.shuffledSubarray([...AGREED])),
@@ -50,11 +51,11 @@ export function fuzzServer(options: FakeServerOptions, octets: Buffer, sizes: re
     assert.ok(slow.machine.buffered <= MAX_HELD);
   }
   compare(whole, slow);
-  assertServerOrder(whole);
+  assertServerOrder(whole, options);
   // A client goes on: an end at any point is an end or a refusal too.
   slow.feed({ type: "ended" });
   assert.ok(slow.machine.state === "relaying" || slow.machine.state === "closed");
-  assertServerOrder(slow);
+  assertServerOrder(slow, options);
 }
 
 export function fuzzClient(options: FakeClientOptions, octets: Buffer, sizes: readonly number[]): void {
@@ -78,16 +79,42 @@ function compare(whole: Machine, slow: Machine): void {
   assert.equal(slow.machine.state, whole.machine.state);
 }
 
-function assertServerOrder(server: FakeServer): void {
-  assertOrder(server, ["methods", "seal-level", "protect", "request", "relay"]);
+/** Every way to the data, and no other: nobody gets to a request past the method that was selected for them. */
+function assertServerOrder(server: FakeServer, options: FakeServerOptions): void {
+  const { methods = [1], socks4 = false } = options;
+  const ways = [
+    ...(methods.includes(1) ? [["methods", "accept", "open-level", "seal-level", "protect"]] : []),
+    ...(methods.includes(1) && options.nec ? [["methods", "accept", "seal-level", "protect"]] : []),
+    ...(methods.includes(2) ? [["methods", "verify"]] : []),
+    ...(methods.includes(0) ? [["methods"]] : []),
+    ...(socks4 ? [[]] : []),
+  ].flatMap((way) => ["relay", "associate"].map((end) => [...way, "request", end]));
+  const steps = stepsOf(server, new Set(ways.flat()));
+  if (steps.length === 1 && steps[0] === "methods") return assertOrder(server, ["methods"]);
+  const way = ways.find((each) => steps.every((step, index) => step === each[index]));
+  assert.ok(way !== undefined, `no way: ${steps.join(" ")}`);
+  assertOrder(server, way);
+}
+
+function stepsOf({ log }: Machine, among: ReadonlySet<string>): string[] {
+  return [...new Set(log.map((line) => line.split(" ")[0] as string))].filter((kind) => among.has(kind));
 }
 
 /** Each of these at most once (init: at first), none before the one ahead of it; a refusal last, and with its cause. */
 function assertOrder({ log, refused, machine }: Machine, order: readonly string[]): void {
   const kinds = log.map((line) => line.split(" ")[0] as string);
-  const steps = [...new Set(kinds.filter((kind) => order.includes(kind)))];
+  const steps = stepsOf({ log } as Machine, new Set(order));
   assert.deepEqual(steps, order.slice(0, steps.length));
-  for (const kind of ["methods", "seal-level", "protect", "request", "relay", "refuse"]) {
+  for (const kind of [
+    "methods",
+    "verify",
+    "seal-level",
+    "protect",
+    "request",
+    "relay",
+    "associate",
+    "refuse",
+  ]) {
     assert.ok(kinds.filter((each) => each === kind).length <= 1, `${kind} once at most`);
   }
   assert.equal(machine.state === "closed", refused !== null);

@@ -75,7 +75,7 @@ test("an address that can't be had", async (t) => {
   const says = `can't listen on 127.0.0.1 port ${proxy.port}: EADDRINUSE (another program listens there)`;
   assert.equal(stderr, `gssocks: ${says}\n`);
   const last = JSON.parse(stdout.trimEnd().split("\n").at(-1) ?? "");
-  assert.deepEqual([last.level, last.code, last.reason], ["fatal", "CANNOT_LISTEN", says]);
+  assert.deepEqual([last.severity, last.code, last.reason], ["fatal", "CANNOT_LISTEN", says]);
 });
 
 test("a log that can't be written ends the server", async (t) => {

@@ -4,6 +4,7 @@
  * and the destination see, what the log says, and that others are not disturbed.
  */
 import assert from "node:assert/strict";
+import type { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { deferred } from "../support/deferred.js";
 import { echo, ending, Origin } from "../support/origin.js";
@@ -29,7 +30,7 @@ async function assertFailed(
   const record = await proxy.audit((each) => each.client === client.address);
   const lines = proxy.log().filter((line) => line.msg === "session failed" && line.client === client.address);
   assert.deepEqual(
-    lines.map((line) => [line.level, line.step, line.code]),
+    lines.map((line) => [line.severity, line.step, line.code]),
     [["warn", step, code]],
   );
   assert.match(String(lines[0]?.reason), reason);
@@ -196,6 +197,9 @@ test("idle", async (context) => {
     context.after(() => origin.stop());
     const client = await open(origin);
     await assertEchoes(client);
+    (origin.sockets[0] as Socket)
+      .on("end", () => atOrigin.resolve("an end"))
+      .on("error", (error: NodeJS.ErrnoException) => atOrigin.resolve(String(error.code)));
     assert.deepEqual(await client.farewell(), { octets: Buffer.alloc(0), how: "reset" });
     assert.equal(await atOrigin.promise, "ECONNRESET");
     await assertFailed(proxy, client, expected);

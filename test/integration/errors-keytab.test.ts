@@ -31,7 +31,7 @@ test("what the server says of its keytab", async (t) => {
     assert.match(stderr, says);
     assert.match(stderr, /^gssocks: [^\n]+\n$/);
     const line = JSON.parse(stdout);
-    assert.equal(line.level, "fatal");
+    assert.equal(line.severity, "fatal");
     assert.equal(line.code, stable);
     assert.match(line.reason, says);
   }

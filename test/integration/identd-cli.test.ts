@@ -39,7 +39,7 @@ test("an address that can't be had", async (t) => {
   assert.deepEqual({ code, stderr }, { code: 1, stderr: `gssocks: ${says}\n` });
   const line = JSON.parse(stdout);
   assert.deepEqual(
-    [line.level, line.code, line.reason, line.msg],
+    [line.severity, line.code, line.reason, line.msg],
     ["fatal", "CANNOT_LISTEN", says, "failed"],
   );
 });

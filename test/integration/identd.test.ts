@@ -40,15 +40,15 @@ test("by name", async (t) => {
   await t.test("it is logged, with who asked", async () => {
     const line = await identd.log(({ msg }) => msg === "ident answered");
     assert.match(String(line.client), /^127\.0\.0\.2:\d+$/);
-    const { address, ports, source, answer, level } = line;
+    const { address, ports, source, answer, severity } = line;
     assert.deepEqual(
-      { address, ports, source, answer, level },
+      { address, ports, source, answer, severity },
       {
         address: PROXY,
         ports: query(alices),
         source: "proxy",
         answer: "USERID : UNIX : alice",
-        level: "info",
+        severity: "info",
       },
     );
   });
@@ -107,7 +107,7 @@ test("the proxy is not running yet", async (t) => {
   assert.equal(await netcat(BACK, identd.port, "1,2\r\n"), "1,2:ERROR:NO-USER\r\n");
   const line = await identd.log(({ msg }) => msg === "ident source failed");
   assert.deepEqual(
-    [line.level, line.client, line.source, line.code, line.reason],
+    [line.severity, line.client, line.source, line.code, line.reason],
     ["warn", DESTINATION, "proxy", "IDENT_UNAVAILABLE", `no identd answers at ${proxying.socket}: ENOENT`],
   );
   await proxying.open();

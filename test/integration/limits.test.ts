@@ -42,10 +42,10 @@ async function start(context: TestContext, limits: { sessions: number; sessionsP
         .on("end", () => resolve("an end"))
         .on("error", (error: NodeJS.ErrnoException) => resolve(String(error.code)));
     });
-    const { level, msg, client, ...line } = await proxy.waitForLog(isNew);
+    const { severity, msg, client, ...line } = await proxy.waitForLog(isNew);
     seen.add(client);
     assert.deepEqual(
-      [level, msg, line.code, line.reason],
+      [severity, msg, line.code, line.reason],
       ["warn", "connection refused", "TOO_MANY_SESSIONS", reason],
     );
     assert.ok(String(client).startsWith(`${source}:`), String(client));

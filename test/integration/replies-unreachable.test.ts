@@ -56,7 +56,7 @@ inNetworkNamespace(import.meta.url, NETWORK, () => {
     for (const [what, [host, reason]] of Object.entries(UNREACHABLE)) {
       const rep = Number(what.slice(0, 4));
       await t.test(what, () =>
-        assertRefused(proxy, { ...to(host), rep, code: "DESTINATION_REFUSED", reason }),
+        assertRefused(proxy, { ...to(host), rep, rule: 1, code: "DESTINATION_REFUSED", reason }),
       );
     }
 
@@ -76,6 +76,7 @@ inNetworkNamespace(import.meta.url, NETWORK, () => {
         assertRefused(hasty, {
           ...to(host),
           rep: 0x06,
+          rule: 1,
           code: "CONNECT_TIMEOUT",
           reason: /^the destination did not answer within 0\.3 s$/,
         }),

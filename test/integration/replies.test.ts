@@ -23,10 +23,8 @@ const RULES = [
 
 /** Commands that are not served: CMD, and what the audit record calls it. */
 const UNSERVED: readonly [cmd: string, command: string][] = [
-  ["02", "bind"],
-  ["03", "udp-associate"],
-  ["00", "0x0"],
-  ["04", "0x4"],
+  ["00", "0x00"],
+  ["04", "0x04"],
   ["ff", "0xff"],
 ];
 
@@ -124,6 +122,7 @@ test("replies", async (t) => {
       request: `05 01 00 01 7f000001 ${port(closed)}`,
       rep: 0x05,
       destination: `127.0.0.1:${closed}`,
+      rule: 2,
       code: "DESTINATION_REFUSED",
       reason: /^127\.0\.0\.1 port \d+: connection refused \(ECONNREFUSED\)$/,
     },
@@ -131,6 +130,7 @@ test("replies", async (t) => {
       request: "05 01 00 01 7f000001 0000",
       rep: 0x05,
       destination: "127.0.0.1:0",
+      rule: 2,
       code: "DESTINATION_REFUSED",
       reason: /port 0: connection refused/,
     },
@@ -164,6 +164,25 @@ test("replies", async (t) => {
     await t.test(what, () => assertRefused(proxy, refusal));
   assert.equal(origin.sockets.length, 2, "of all these requests only the first two reached the destination");
 
+  await t.test("0x07, commands that the configuration leaves out", async (t) => {
+    const few = await ProxyServer.start(realm, { rules: RULES, commands: ["connect"] });
+    t.after(() => few.stop());
+    for (const [cmd, command] of [
+      ["02", "bind"],
+      ["03", "udp-associate"],
+    ] as const) {
+      await assertRefused(few, {
+        request: `05 ${cmd} 00 01 7f000001 ${port(origin.port)}`,
+        rep: 0x07,
+        command,
+        destination: `127.0.0.1:${origin.port}`,
+        outcome: "denied",
+        code: "COMMAND_NOT_ALLOWED",
+        reason: new RegExp(`^the command ${command} is not allowed \\(commands\\)$`),
+      });
+    }
+  });
+
   await t.test("0x02, not allowed: nothing matches", async (t) => {
     const closed = await ProxyServer.start(realm, { rules: [{ allow: { to: ["192.0.2.0/24"] } }] });
     t.after(() => closed.stop());
@@ -186,6 +205,7 @@ test("replies", async (t) => {
       request: `05 01 00 01 7f000001 ${port(silent.port)}`,
       rep: 0x06,
       destination: `127.0.0.1:${silent.port}`,
+      rule: 1,
       code: "CONNECT_TIMEOUT",
       reason: /^the destination did not answer within 0\.3 s$/,
     });

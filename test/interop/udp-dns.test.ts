@@ -52,8 +52,8 @@ function resolverOf(server: string): Resolver {
 
 test("DNS over UDP ASSOCIATE", async (t) => {
   const dns: DnsServer = await startDnsServer(t, RECORDS);
-  const rules = ruleset([["allow", `${dns.address}:${dns.port}`]]);
-  const relay = { authorize: async (dst: Endpoint) => [...(await authorize(rules, dst)).keys()] };
+  const { ruleset: rules } = ruleset([["allow", `${dns.address}:${dns.port}`]]);
+  const relay = { authorize: async (dst: Endpoint) => [...(await authorize(rules, dst, "gssapi")).keys()] };
   const server = { host: dns.address, port: dns.port };
 
   for (const enctype of ENCTYPES) {

@@ -19,23 +19,27 @@ export async function makeAuthority(dir: string, name = "ca"): Promise<Certifica
   return made;
 }
 
-/** @param names as openssl wants them, `DNS:localhost,IP:127.0.0.1` */
+/**
+ * @param names alternative ones as openssl wants them, `DNS:localhost,IP:127.0.0.1`; "" for none
+ * @param subject `/O=Example/CN=alice`
+ */
 export async function makeCertificate(
   dir: string,
   name: string,
   names: string,
   authority: Certificate,
+  subject = `/CN=${name}`,
 ): Promise<Certificate> {
   const made = { certificate: path.join(dir, `${name}.pem`), key: path.join(dir, `${name}.key`) };
   const request = path.join(dir, `${name}.csr`);
   const extensions = path.join(dir, `${name}.ext`);
-  writeFileSync(extensions, `subjectAltName=${names}\n`);
+  writeFileSync(extensions, `basicConstraints=CA:FALSE\n${names === "" ? "" : `subjectAltName=${names}\n`}`);
   await run("openssl", [
     "req",
     "-new",
     ...KEY.slice(0, -2),
     "-subj",
-    `/CN=${name}`,
+    subject,
     "-keyout",
     made.key,
     "-out",

@@ -1,5 +1,5 @@
 /** Anonymous tickets (RFC 8062): a KDC with a certificate of its own, which its clients trust. */
-import { appendFile, writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { run } from "./processes.js";
 import type { Realm } from "./realm.js";
@@ -39,11 +39,15 @@ second = GeneralString:${realm.name}
   await realm.kadmin(["addprinc -clearpolicy -randkey WELLKNOWN/ANONYMOUS"]);
   const anchors = `pkinit_anchors = FILE:${certificate}`;
   const identity = `pkinit_identity = FILE:${certificate},${key}`;
-  await appendFile(
-    realm.env.KRB5_KDC_PROFILE as string,
-    `\n[realms]\n  ${realm.name} = {\n    ${identity}\n    ${anchors}\n  }\n`,
-  );
-  await appendFile(realm.env.KRB5_CONFIG as string, `\n[libdefaults]\n  ${anchors}\n`);
+  const kdc = `[realms]\n  ${realm.name} = {\n    ${identity}\n    ${anchors}\n  }`;
+  await configure(realm.env.KRB5_KDC_PROFILE as string, kdc);
+  await configure(realm.env.KRB5_CONFIG as string, `[libdefaults]\n  ${anchors}`);
   await realm.stopKdc();
   await realm.startKdc();
+}
+
+/** Adds a section, and no longer disables the plugin. */
+async function configure(file: string, section: string): Promise<void> {
+  const text = await readFile(file, "utf8");
+  await writeFile(file, `${text.replace("disable = pkinit", "")}\n${section}\n`);
 }

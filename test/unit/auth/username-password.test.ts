@@ -8,7 +8,7 @@ import { inspect } from "node:util";
 import type { PasswordBackend, VerifiedUser } from "../../../src/auth/password-backend.js";
 import { makePasswordHash } from "../../../src/auth/password-hash.js";
 import { PasswordThrottle } from "../../../src/auth/password-throttle.js";
-import { mayOfferPassword, PasswordMethod } from "../../../src/auth/username-password.js";
+import { PasswordMethod } from "../../../src/auth/username-password.js";
 import { UsersFile } from "../../../src/auth/users-file.js";
 import { GssocksError, NetworkError, PolicyError } from "../../../src/errors.js";
 
@@ -137,27 +137,4 @@ test("a backend that does not answer is not waited for, and has the password unt
   answer({ principal: "alice" });
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(password, Buffer.alloc(6));
-});
-
-test("a password may be asked for under TLS, on loopback, or where clear text is accepted in so many words", () => {
-  const clear = { tls: false, clearTextAccepted: false };
-  for (const localAddress of ["127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1"])
-    assert.equal(mayOfferPassword({ ...clear, localAddress }), true, localAddress);
-  for (const localAddress of [
-    "192.0.2.1",
-    "128.0.0.1",
-    "0.0.0.0",
-    "::",
-    "2001:db8::1",
-    "::127.0.0.1",
-    "::ffff:10.127.0.1",
-    "fe80::1%lo",
-    "localhost",
-    "127.0.0.1.example.test",
-    "",
-  ]) {
-    assert.equal(mayOfferPassword({ ...clear, localAddress }), false, localAddress);
-    assert.equal(mayOfferPassword({ ...clear, tls: true, localAddress }), true, localAddress);
-    assert.equal(mayOfferPassword({ ...clear, clearTextAccepted: true, localAddress }), true, localAddress);
-  }
 });

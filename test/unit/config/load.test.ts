@@ -23,18 +23,44 @@ function problems(run: () => unknown): string[] {
   assert.fail("the configuration was accepted");
 }
 
+/** What a listener has where the file is silent. */
+const PLAIN = { methods: ["gssapi"], sources: [], socks4: null, tls: null };
+
 const LISTENER = 'listeners: [{ address: "127.0.0.1:1080" }]\n';
 
 test("the smallest configuration gets the defaults, and denies everything", () => {
   const { rules, ...config } = parseConfig(LISTENER, "f");
   assert.deepEqual(config, {
     listeners: [
-      { host: "127.0.0.1", port: 1080, protectionLevels: ["confidentiality", "integrity"], nec: false },
+      {
+        ...PLAIN,
+        host: "127.0.0.1",
+        port: 1080,
+        protectionLevels: ["confidentiality", "integrity"],
+        nec: false,
+      },
     ],
     gssapi: { keytab: null, targetNames: null, mechanisms: ["1.2.840.113554.1.2.2", "1.3.6.1.5.5.2"] },
     passwords: null,
     limits: { sessions: 10_000, sessionsPerSource: 1000 },
-    timeouts: { handshake: 30_000, connect: 30_000, idle: 3_600_000, total: null, drain: 30_000 },
+    commands: ["connect", "bind", "udp-associate"],
+    bind: { ports: null },
+    udp: {
+      ports: null,
+      advertise: null,
+      destinations: 256,
+      datagramsPerSecond: 10_000,
+      fromAnyone: false,
+    },
+    ident: { port: 113, timeout: 5000, concurrency: 64, server: null },
+    timeouts: {
+      handshake: 30_000,
+      connect: 30_000,
+      bind: 120_000,
+      idle: 3_600_000,
+      total: null,
+      drain: 30_000,
+    },
     log: { level: "info" },
     identd: null,
   });
@@ -49,6 +75,19 @@ test("every key is read and parsed", () => {
   - address: "*:0"
   - address: "[::1]:1081"
     gssapi: { protectionLevels: [none], nec: false }
+    methods: [certificate, gssapi, password, none]
+    sources: [{ from: [10.0.0.0/8, "2001:db8::/32"], methods: [none] }]
+    acceptClearTextPasswords: false
+    socks4: { identity: ident, users: [alice] }
+    tls:
+      certificate: /etc/gssocks/cert.pem
+      key: /etc/gssocks/key.pem
+      clientAuthorities: /etc/gssocks/ca.pem
+      clientCertificate: required
+      clientIdentity: email
+      minVersion: TLSv1.3
+      ciphers: TLS_AES_256_GCM_SHA384
+      channelBindings: { type: tls-exporter, required: true }
 gssapi:
   keytab: /etc/gssocks/krb5.keytab
   protectionLevels: [integrity]
@@ -58,9 +97,14 @@ gssapi:
 passwords: { file: /etc/gssocks/users }
 rules:
   - deny: { to: ["*.bank.test", "10.9.0.0/16"] }
+  - allow: { method: [empty, none] }
   - allow: {}
+commands: [connect, udp-associate]
+bind: { ports: 40000-40999 }
+udp: { ports: 41000-41000, advertise: "2001:db8::9", destinations: 1, datagramsPerSecond: 2, fromAnyone: true }
+ident: { port: 1113, timeout: 1s, concurrency: 2, server: "192.0.2.1:113" }
 limits: { sessions: 2, sessionsPerSource: 1 }
-timeouts: { handshake: 500ms, connect: 5s, idle: never, total: 8h, drain: 0s }
+timeouts: { handshake: 500ms, connect: 5s, bind: 1m, idle: never, total: 8h, drain: 0s }
 log: { level: debug }
 identd:
   address: "[::1]:1113"
@@ -71,11 +115,41 @@ identd:
 `,
   );
   const { rules, ...config } = loadConfig(file);
+  assert.deepEqual(config.listeners[1]?.sources[0]?.from.map(String), ["10.0.0.0/8", "2001:db8::/32"]);
+  for (const { sources } of config.listeners) for (const source of sources) source.from = [];
   assert.deepEqual(config, {
     listeners: [
-      { host: "::", port: 0, protectionLevels: ["integrity"], nec: true },
-      { host: "::1", port: 1081, protectionLevels: ["none"], nec: false },
+      { ...PLAIN, host: "::", port: 0, protectionLevels: ["integrity"], nec: true },
+      {
+        host: "::1",
+        port: 1081,
+        protectionLevels: ["none"],
+        nec: false,
+        methods: ["certificate", "gssapi", "password", "none"],
+        sources: [{ from: [], methods: ["none"] }],
+        socks4: { identity: "ident", users: ["alice"] },
+        tls: {
+          certificate: "/etc/gssocks/cert.pem",
+          key: "/etc/gssocks/key.pem",
+          clientAuthorities: "/etc/gssocks/ca.pem",
+          clientCertificate: "required",
+          clientIdentity: "email",
+          minVersion: "TLSv1.3",
+          ciphers: "TLS_AES_256_GCM_SHA384",
+          channelBindings: { type: "tls-exporter", required: true },
+        },
+      },
     ],
+    commands: ["connect", "udp-associate"],
+    bind: { ports: { first: 40000, last: 40999 } },
+    udp: {
+      ports: { first: 41000, last: 41000 },
+      advertise: "2001:db8::9",
+      destinations: 1,
+      datagramsPerSecond: 2,
+      fromAnyone: true,
+    },
+    ident: { port: 1113, timeout: 1000, concurrency: 2, server: { host: "192.0.2.1", port: 113 } },
     gssapi: {
       keytab: "FILE:/etc/gssocks/krb5.keytab",
       targetNames: ["rcmd@proxy.example.test", "socks/proxy.example.test@EXAMPLE.TEST"],
@@ -83,7 +157,7 @@ identd:
     },
     passwords: { file: "/etc/gssocks/users" },
     limits: { sessions: 2, sessionsPerSource: 1 },
-    timeouts: { handshake: 500, connect: 5000, idle: null, total: 28_800_000, drain: 0 },
+    timeouts: { handshake: 500, connect: 5000, bind: 60_000, idle: null, total: 28_800_000, drain: 0 },
     log: { level: "debug" },
     identd: {
       address: { host: "::1", port: 1113 },
@@ -95,11 +169,11 @@ identd:
   });
   assert.deepEqual(
     rules.map(({ text }) => text),
-    ["deny: { to: [*.bank.test, 10.9.0.0/16] }", "allow: {}"],
+    ["deny: { to: [*.bank.test, 10.9.0.0/16] }", "allow: { method: [empty, none] }", "allow: {}"],
   );
   const ruleset = new Ruleset(rules, () => false);
-  assert.equal(ruleset.evaluate({ name: null, address: "10.9.0.1", port: 80 }).rule, 1);
-  assert.equal(ruleset.evaluate({ name: null, address: "10.8.0.1", port: 80 }).rule, 2);
+  assert.equal(ruleset.evaluate({ method: "gssapi", name: null, address: "10.9.0.1", port: 80 }).rule, 1);
+  assert.equal(ruleset.evaluate({ method: "gssapi", name: null, address: "10.8.0.1", port: 80 }).rule, 3);
 });
 
 test("identd by its defaults", () => {
@@ -143,7 +217,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
     [
       "3|listeners[0].gssapi.nec|expected true or false, found the number 1",
       "4|listeners[1].address|missing; expected an IP address and a port, as 127.0.0.1:1080",
-      "4|listeners[1].addres|unknown key; expected one of address, gssapi",
+      "4|listeners[1].addres|unknown key; expected one of address, gssapi, methods, sources, acceptClearTextPasswords, socks4, tls",
       "6|gssapi.keytab|expected an absolute path, found nothing",
       `7|gssapi.protectionLevels[1]|${levels}, found "selective" (which only clients offer: a server answers it with one of its own levels)`,
       '12|rules[0].deny.to[1]|expected a network without host bits: 10.0.0.0/8, found "10.9.0.0/8"',
@@ -154,13 +228,50 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
       "16|limits.sessionsPerSource|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
-      "20|relay|unknown key; expected one of listeners, gssapi, passwords, rules, limits, timeouts, log, identd",
+      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, limits, timeouts, log, identd",
       '21|identd.address|expected an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML), found "localhost"',
       '21|identd.socket|expected an absolute path of at most 103 octets, found "run"',
       '21|identd.answer|expected one of user, token, found "name"',
       '21|identd.forward|expected one IP address and a port, as 127.0.0.1:114, found "*:114"',
       '21|identd.unknown|expected one of no-user, hidden-user, found "none"',
     ],
+  );
+});
+
+test("what a listener's methods need", () => {
+  const source = (listener: string) => `listeners: [{ ${listener} }]\npasswords: { file: /users }`;
+  const clear =
+    "passwords would cross the network in clear: add tls, listen on loopback, or say acceptClearTextPasswords: true";
+  const tls = "tls: { certificate: /c, key: /k }";
+  const table: [listener: string, problem: string | null][] = [
+    ['address: "*:1080", methods: [password]', `1|listeners[0].methods|${clear}`],
+    [
+      'address: "*:1080", sources: [{ from: [10.0.0.0/8], methods: [password] }]',
+      `1|listeners[0].methods|${clear}`,
+    ],
+    ['address: "127.0.0.1:1080", methods: [password]', null],
+    [`address: "*:1080", methods: [password], ${tls}`, null],
+    ['address: "*:1080", methods: [password], acceptClearTextPasswords: true', null],
+    [
+      `address: "*:1080", methods: [certificate], ${tls}`,
+      "1|listeners[0].methods|the method certificate needs tls.clientAuthorities",
+    ],
+  ];
+  for (const [listener, problem] of table) {
+    if (problem === null) parseConfig(source(listener), "f");
+    else
+      assert.deepEqual(
+        problems(() => parseConfig(source(listener), "f")),
+        [problem],
+      );
+  }
+});
+
+test("the method password needs to know where the passwords are", () => {
+  const source = 'listeners: [{ address: "127.0.0.1:1080", methods: [gssapi, password] }]';
+  assert.deepEqual(
+    problems(() => parseConfig(source, "f")),
+    ["1|listeners[0].methods|the method password needs to know where the passwords are: add `passwords`"],
   );
 });
 

@@ -1,16 +1,51 @@
+import type { Decision } from "../../../src/policy/decision.js";
 import { parseDestinationPattern } from "../../../src/policy/destination-pattern.js";
 import type { Effect } from "../../../src/policy/matchers.js";
 import type { IsOwnListener } from "../../../src/policy/protected-destinations.js";
 import { Rule } from "../../../src/policy/rule.js";
-import { Ruleset } from "../../../src/policy/ruleset.js";
+import {
+  type AddressRequest,
+  type NameRequest,
+  type Permitted,
+  Ruleset,
+} from "../../../src/policy/ruleset.js";
 
 /** An effect and the entries of `to`; no entries: `to` is left out. */
 export type RuleSpec = readonly [effect: Effect, ...to: string[]];
 
-export function ruleset(specs: readonly RuleSpec[], isOwnListener: IsOwnListener = () => false): Ruleset {
+type Asked<T> = Omit<T, "method">;
+
+/** A ruleset that is asked about clients of the GSS-API method, unless the request says otherwise. */
+export class AskedRuleset {
+  readonly ruleset: Ruleset;
+
+  constructor(ruleset: Ruleset) {
+    this.ruleset = ruleset;
+  }
+
+  evaluateName(request: Asked<NameRequest>): Decision {
+    return this.ruleset.evaluateName({ method: "gssapi", ...request });
+  }
+
+  evaluate(request: Asked<AddressRequest>): Decision {
+    return this.ruleset.evaluate({ method: "gssapi", ...request });
+  }
+
+  permitted(
+    request: Omit<NameRequest, "name" | "method"> & { name: string | null },
+    addresses: readonly string[],
+  ): Permitted {
+    return this.ruleset.permitted({ method: "gssapi", ...request }, addresses);
+  }
+}
+
+export function ruleset(
+  specs: readonly RuleSpec[],
+  isOwnListener: IsOwnListener = () => false,
+): AskedRuleset {
   const rules = specs.map(
     ([effect, ...to]) =>
       new Rule(effect, { to: to.length === 0 ? undefined : to.map(parseDestinationPattern) }),
   );
-  return new Ruleset(rules, isOwnListener);
+  return new AskedRuleset(new Ruleset(rules, isOwnListener));
 }

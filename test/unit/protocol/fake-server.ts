@@ -3,12 +3,8 @@ import { type GssocksError, PolicyError } from "../../../src/errors.js";
 import { formatEndpoint, parseHost } from "../../../src/protocol/address.js";
 import { encodeGssapiMessage } from "../../../src/protocol/gssapi-message.js";
 import { type AgreedLevel, levelToOctet } from "../../../src/protocol/protection-level.js";
-import {
-  type ServerEffect,
-  type ServerInput,
-  ServerMachine,
-  type ServerState,
-} from "../../../src/protocol/server-machine.js";
+import { ServerMachine } from "../../../src/protocol/server-machine.js";
+import type { ServerEffect, ServerInput, ServerState } from "../../../src/protocol/server-state.js";
 import { unwrap, wrap } from "./fake-wrap.js";
 
 export interface FakeServerOptions {
@@ -18,6 +14,11 @@ export interface FakeServerOptions {
   tokens?: readonly (string | null)[];
   levels?: readonly AgreedLevel[];
   rep?: number;
+  /** The code of the error that comes with a `rep` which is not 0. */
+  code?: string;
+  socks4?: boolean;
+  /** The password that is right. Default: secret. */
+  password?: string;
   /** Keep results back until `release`. */
   hold?: boolean;
 }
@@ -37,10 +38,12 @@ export class FakeServer {
   constructor(options: FakeServerOptions = {}) {
     this.#options = options;
     this.#tokens = [...(options.tokens ?? ["server"])];
-    this.machine = new ServerMachine({ methods: options.methods ?? [1], nec: options.nec ?? false });
+    const { methods = [1], nec = false, socks4 = false } = options;
+    this.machine = new ServerMachine({ methods, nec, socks4 });
   }
 
   octets(octets: Uint8Array): void {
+    if (this.log.at(-1) === "associate") return;
     if (this.machine.state === "relaying") this.relayed = Buffer.concat([this.relayed, octets]);
     else this.feed({ type: "octets", octets });
   }
@@ -76,6 +79,9 @@ export class FakeServer {
         this.log.push(`send ${effect.octets.toString("hex")}`);
         this.sent.push(effect.octets);
         return;
+      case "verify":
+        this.log.push(`verify ${effect.username} ${effect.password.toString()}`);
+        return this.#verify(effect.password.toString());
       case "accept":
         this.log.push(`accept ${effect.token.toString()}`);
         return this.#accept();
@@ -93,11 +99,16 @@ export class FakeServer {
         if (effect.rest.length > 0) this.octets(effect.rest);
         return;
       case "request":
-        this.log.push(`request ${effect.request.cmd} ${formatEndpoint(effect.request.dst)}`);
-        return this.#reply();
+        this.log.push(
+          `request ${effect.request.cmd} ${formatEndpoint(effect.request.dst)}${effect.user === null ? "" : ` as ${JSON.stringify(effect.user)}`}`,
+        );
+        return this.#reply(effect.request.cmd);
       case "relay":
         this.log.push("relay");
         this.relayed = effect.rest;
+        return;
+      case "associate":
+        this.log.push("associate");
         return;
       case "refuse":
         this.log.push(`refuse ${effect.error.code} in ${effect.state}`);
@@ -121,10 +132,20 @@ export class FakeServer {
     }
   }
 
-  #reply(): void {
-    const { rep = 0 } = this.#options;
+  #verify(password: string): void {
+    if (password === (this.#options.password ?? "secret")) return this.#result({ type: "verified" });
+    this.#result({ type: "failed", error: new PolicyError("BAD_PASSWORD", "wrong") });
+  }
+
+  #reply(cmd: number): void {
+    const { rep = 0, code = "TEST" } = this.#options;
     const bnd = { host: parseHost("192.0.2.9"), port: 40000 };
-    if (rep === 0) this.#result({ type: "replied", rep, bnd });
-    else this.#result({ type: "replied", rep, error: new PolicyError("TEST", "refused", { rep }) });
+    if (rep !== 0) {
+      return this.#result({ type: "replied", rep, error: new PolicyError(code, "refused", { rep }) });
+    }
+    this.#result({ type: "replied", rep, bnd });
+    if (cmd !== 2) return;
+    const peer = { host: parseHost("198.51.100.7"), port: 20 };
+    this.#result({ type: "replied", rep, bnd: peer });
   }
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NetworkError, PeerError, PolicyError } from "../../../src/errors.js";
 import { REP } from "../../../src/protocol/constants.js";
-import type { ServerInput, ServerState } from "../../../src/protocol/server-machine.js";
+import type { ServerInput, ServerState } from "../../../src/protocol/server-state.js";
 import { FakeServer, type FakeServerOptions } from "./fake-server.js";
 import { hex } from "./hex.js";
 

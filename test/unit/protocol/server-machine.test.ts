@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgreedLevel } from "../../../src/protocol/protection-level.js";
 import { ServerMachine } from "../../../src/protocol/server-machine.js";
-import { FakeServer, type FakeServerOptions } from "./fake-server.js";
+import { FakeServer } from "./fake-server.js";
 import { hex } from "./hex.js";
+import { serve } from "./serve.js";
 
 const METHODS = "05 02 00 01"; // no authentication first, as curl lists them
 const TOKEN = "01 01 00 06 63 6c 69 65 6e 74"; // "client"
@@ -26,19 +27,6 @@ const HAPPY = [
   "send 05000001c00002099c40",
   "relay",
 ];
-
-/** Feeds the client's octets whole and byte by byte; both must come to the same. Gives the server fed whole. */
-function serve(client: string, options: FakeServerOptions = {}): FakeServer {
-  const octets = hex(client);
-  const whole = new FakeServer(options);
-  whole.octets(octets);
-  const slow = new FakeServer(options);
-  for (const octet of octets) slow.octets(Buffer.of(octet));
-  assert.deepEqual(slow.log, whole.log);
-  assert.deepEqual(slow.relayed, whole.relayed);
-  assert.deepEqual(slow.takeSent(), Buffer.concat(whole.sent));
-  return whole;
-}
 
 test("the whole way, with data behind the request", () => {
   const server = serve(`${METHODS} ${TOKEN} ${wrappedLevel("02")} ${REQUEST} ${DATA}`);
@@ -140,7 +128,7 @@ test("every level offered against every list: the answer is in the list", () => 
 });
 
 test("a listener that allows NEC's bare octet still takes a wrapped one, and answers it wrapped", () => {
-  const server = serve(`${METHODS} ${TOKEN} ${wrappedLevel("01")} ${REQUEST}`, { nec: true });
+  const server = serve(`${METHODS} ${TOKEN} ${wrappedLevel("01")} ${REQUEST}`, { nec: true, socks4: false });
   assert.ok(server.log.includes("seal-level integrity for integrity"));
 });
 
@@ -167,7 +155,7 @@ test("the buffers of the rest are the receiver's own: later input does not reach
 });
 
 test("what was received behind the level message is handed out to be opened, never read as it is", () => {
-  const machine = new ServerMachine({ methods: [1], nec: true });
+  const machine = new ServerMachine({ methods: [1], nec: true, socks4: false });
   machine.feed({ type: "octets", octets: hex(`${METHODS} ${TOKEN}`) });
   machine.feed({ type: "octets", octets: hex(`${bareLevel("02")} 01 03 00 01 aa`) });
   const effects = machine.feed({

@@ -1,0 +1,91 @@
+/** One client from its TCP connection on: the TLS handshake, where the listener has one, then what it says inside. */
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { Socks4Policy } from "../auth/socks4-identity.js";
+import { GssocksError, NetworkError, PeerError } from "../errors.js";
+import { plainAddress } from "../protocol/address.js";
+import { reset } from "../relay/cut-off.js";
+import type { AuthServices } from "./authentication.js";
+import { Connection, type ConnectionOptions } from "./connection.js";
+import { type MethodPolicy, methodsFor } from "./methods.js";
+import type { SessionRecord } from "./session-record.js";
+import type { TlsAcceptor } from "./tls-acceptor.js";
+
+export interface ClientSessionOptions extends Omit<ConnectionOptions, "auth"> {
+  services: AuthServices;
+  policy: MethodPolicy;
+  socks4: Socks4Policy | null;
+}
+
+export class ClientSession {
+  /** Resolves when the session is over and its audit record is out. Never rejects. */
+  readonly done: Promise<void>;
+  readonly #socket: Socket;
+  readonly #record: SessionRecord;
+  readonly #options: ClientSessionOptions;
+  #connection: Connection | null = null;
+  #failure: GssocksError | null = null;
+
+  constructor(socket: Socket, record: SessionRecord, tls: TlsAcceptor | null, options: ClientSessionOptions) {
+    this.#socket = socket;
+    this.#record = record;
+    this.#options = options;
+    this.done = tls === null ? this.#connect(socket, null, options.timeouts.handshake) : this.#secure(tls);
+  }
+
+  /** Ends the session at once. */
+  abort(error: GssocksError): void {
+    if (this.#connection !== null) return this.#connection.abort(error);
+    this.#failure ??= error;
+    reset(this.#socket);
+  }
+
+  #connect(socket: Socket, tls: TlsAcceptor | null, handshake: number): Promise<void> {
+    const { services, policy, socks4, ...options } = this.#options;
+    const secured = tls === null ? null : (socket as TLSSocket);
+    const certified = secured === null ? null : (tls?.identity(secured) ?? null);
+    const methods = methodsFor(policy, plainAddress(socket.remoteAddress ?? ""), certified !== null);
+    const bindings = secured === null || tls === null ? null : () => tls.bindings(secured);
+    this.#connection = new Connection(socket, this.#record, {
+      ...options,
+      timeouts: { ...options.timeouts, handshake },
+      auth: { services, methods, socks4, certified, bindings },
+    });
+    return this.#connection.done;
+  }
+
+  /** Both handshakes together have the time of one. */
+  async #secure(tls: TlsAcceptor): Promise<void> {
+    const { handshake } = this.#options.timeouts;
+    const began = performance.now();
+    const late = new NetworkError(
+      "HANDSHAKE_TIMEOUT",
+      `the handshake took longer than ${handshake / 1000} s`,
+    );
+    const deadline = setTimeout(() => this.abort(late), handshake);
+    this.#socket.on("error", () => {});
+    try {
+      const secured = await tls.accept(this.#socket).finally(() => clearTimeout(deadline));
+      await this.#connect(secured, tls, Math.max(1, handshake - (performance.now() - began)));
+    } catch (error) {
+      this.#socket.destroy();
+      this.#tell(this.#failure ?? asError(error));
+    }
+  }
+
+  #tell(error: GssocksError): void {
+    const { observer } = this.#options;
+    const { subject } = this.#record;
+    const { code, message: reason } = error;
+    observer({ type: "session-failed", subject, step: "TLS handshake", code, reason });
+    const octets = { bytesUp: 0, bytesDown: 0, sealedUp: 0, sealedDown: 0 };
+    observer({ type: "session-closed", record: this.#record.close(error, octets) });
+  }
+}
+
+function asError(error: unknown): GssocksError {
+  if (error instanceof GssocksError) return error;
+  return new PeerError("TLS_HANDSHAKE", `the TLS handshake failed: ${(error as Error).message}`, {
+    cause: error,
+  });
+}

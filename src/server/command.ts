@@ -1,0 +1,215 @@
+/** What a request asks for (RFC 1928 §4), once it is known who asks: judged by the rules, then done. */
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import { PeerError, PolicyError } from "../errors.js";
+import type { Observer } from "../observability/events.js";
+import type { AuthMethodName } from "../policy/auth-methods.js";
+import type { Ruleset } from "../policy/ruleset.js";
+import { type Endpoint, formatEndpoint, parseHost } from "../protocol/address.js";
+import { CMD, REP } from "../protocol/constants.js";
+import { type BindOptions, bind } from "../relay/bind.js";
+import type { DatagramProtection } from "../relay/datagram-protection.js";
+import { dial } from "../relay/dialer.js";
+import { UdpAssociation } from "../relay/udp-associate.js";
+import { Association, type AssociationTimeouts } from "./association.js";
+import { type Authorized, authorize, DeniedError } from "./authorize.js";
+import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
+import type { SessionRecord } from "./session-record.js";
+
+export type CommandName = "connect" | "bind" | "udp-associate";
+
+const COMMANDS: Readonly<Record<number, CommandName>> = {
+  [CMD.CONNECT]: "connect",
+  [CMD.BIND]: "bind",
+  [CMD.UDP_ASSOCIATE]: "udp-associate",
+};
+
+export function commandName(cmd: number): string {
+  return COMMANDS[cmd] ?? `0x${cmd.toString(16).padStart(2, "0")}`;
+}
+
+export interface CommandSettings {
+  /** Those that are served. */
+  commands: readonly CommandName[];
+  bind: {
+    /** Where peers connect to; null: any free port. */
+    ports: BindOptions["ports"];
+  };
+  udp: {
+    /** Where clients send datagrams to; null: any free port. */
+    ports: BindOptions["ports"];
+    /** BND.ADDR told to clients, where we are behind a NAT; null: our own address. */
+    advertise: string | null;
+    /** Of one association at a time. */
+    destinations: number;
+    datagramsPerSecond: number;
+    /** Pass on datagrams of destinations that the client has not sent to. */
+    fromAnyone: boolean;
+  };
+}
+
+export interface CommandOptions {
+  commands: CommandSettings;
+  ruleset: Ruleset;
+  outgoing: OutgoingConnections;
+  /** Milliseconds; Infinity for no limit. */
+  timeouts: AssociationTimeouts & { connect: number; bind: number };
+  observer: Observer;
+}
+
+export interface Asking {
+  /** How the client was authenticated. */
+  method: AuthMethodName;
+  /** Between us and the client. */
+  datagrams: () => DatagramProtection;
+  /** Tells the client that it succeeded, and its BND. */
+  reply: (bnd: Endpoint) => void;
+  signal: AbortSignal;
+}
+
+export class Command {
+  readonly #socket: Socket;
+  readonly #record: SessionRecord;
+  readonly #options: CommandOptions;
+  #destination: Socket | null = null;
+  #association: Association | null = null;
+  #forget: () => void = () => {};
+
+  constructor(socket: Socket, record: SessionRecord, options: CommandOptions) {
+    this.#socket = socket;
+    this.#record = record;
+    this.#options = options;
+  }
+
+  /** Of CONNECT and BIND, paused. */
+  get destination(): Socket | null {
+    return this.#destination;
+  }
+
+  get association(): Association | null {
+    return this.#association;
+  }
+
+  /** @throws GssocksError with the REP */
+  async carryOut(cmd: number, dst: Endpoint, asking: Asking): Promise<void> {
+    const name = COMMANDS[cmd];
+    const rep = REP.COMMAND_NOT_SUPPORTED;
+    if (name === undefined) {
+      throw new PeerError("COMMAND_UNSUPPORTED", `the command ${commandName(cmd)} is not supported`, { rep });
+    }
+    if (!this.#options.commands.commands.includes(name)) {
+      throw new PolicyError("COMMAND_NOT_ALLOWED", `the command ${name} is not allowed (commands)`, { rep });
+    }
+    if (name === "connect") await this.#connect(dst, asking);
+    else if (name === "bind") await this.#bind(dst, asking);
+    else await this.#associate(dst, asking);
+  }
+
+  /** @param destination close that too: nobody else looks after it */
+  close(destination: boolean): void {
+    this.#forget();
+    if (destination) this.#destination?.destroy();
+    this.#association?.close();
+  }
+
+  async #connect(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
+    const authorized = await this.#authorize(dst, method);
+    if (signal.aborted) return;
+    const { timeouts } = this.#options;
+    const { address, socket } = await dial([...authorized.keys()], dst.port, {
+      timeout: timeouts.connect,
+      signal,
+    });
+    this.#record.known.rule = authorized.get(address)?.rule ?? null;
+    this.#joined(socket, signal);
+    reply(endpoint(socket.localAddress, socket.localPort));
+  }
+
+  /**
+   * A socket to which the peer that DST.ADDR names may connect, and two replies: where that is, and who did. Where
+   * DST.ADDR is 0.0.0.0 or ::, every peer may that the rules allow as a destination.
+   */
+  async #bind(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
+    const authorized = await this.#authorize(dst, method);
+    if (signal.aborted) return;
+    const { ruleset, commands, timeouts } = this.#options;
+    const [first = ""] = authorized.keys();
+    const anybody = first === "0.0.0.0" || first === "::";
+    const accepts = (address: string) =>
+      anybody
+        ? ruleset.evaluate({ name: null, address, port: dst.port, method }).effect === "allow"
+        : authorized.has(address);
+    const address = anybody ? (this.#socket.localAddress as string) : await addressFacing(first);
+    const { ports } = commands.bind;
+    const bound = await bind({ address, ports, accepts, timeout: timeouts.bind, signal });
+    reply(bound.bnd);
+    const socket = await bound.peer;
+    this.#joined(socket, signal);
+    reply(endpoint(socket.remoteAddress, socket.remotePort));
+  }
+
+  /** Each destination is judged when the client first sends to it; `announced` is where it says it will send from. */
+  async #associate(announced: Endpoint, { method, datagrams, reply, signal }: Asking): Promise<void> {
+    const { commands, ruleset, timeouts } = this.#options;
+    const { ports, advertise, destinations, datagramsPerSecond, fromAnyone } = commands.udp;
+    const relay = await UdpAssociation.open({
+      address: this.#socket.localAddress as string,
+      advertised: advertise ?? undefined,
+      ports,
+      client: { address: this.#socket.remoteAddress as string, announced },
+      protection: datagrams(),
+      authorize: async (dst) => [...(await authorize(ruleset, dst, method)).keys()],
+      limits: { destinations, datagramsPerSecond },
+      fromAnyone,
+    });
+    if (signal.aborted) return relay.close();
+    this.#association = new Association(this.#socket, relay, timeouts);
+    reply(relay.bnd);
+  }
+
+  async #authorize(dst: Endpoint, method: AuthMethodName): Promise<Authorized> {
+    try {
+      const authorized = await authorize(this.#options.ruleset, dst, method);
+      const [first] = authorized.values();
+      this.#record.known.rule = first?.rule ?? null;
+      return authorized;
+    } catch (error) {
+      if (error instanceof DeniedError) this.#record.known.rule = error.decision.rule;
+      throw error;
+    }
+  }
+
+  #joined(destination: Socket, signal: AbortSignal): void {
+    this.#destination = destination;
+    if (signal.aborted) return void destination.destroy();
+    const { known, subject } = this.#record;
+    const { observer, outgoing } = this.#options;
+    const remote = endpoint(destination.remoteAddress, destination.remotePort);
+    const local = endpoint(destination.localAddress, destination.localPort);
+    known.address = formatEndpoint(remote);
+    const owner = { session: subject.session, user: subject.principal };
+    this.#forget = outgoing.add(addressOf(destination, "local"), addressOf(destination, "remote"), owner);
+    observer({ type: "connected", subject, address: known.address, bound: formatEndpoint(local) });
+  }
+}
+
+function addressOf(socket: Socket, end: "local" | "remote"): TcpAddress {
+  return { address: socket[`${end}Address`] ?? "", port: socket[`${end}Port`] ?? 0 };
+}
+
+function endpoint(address = "0.0.0.0", port = 0): Endpoint {
+  return { host: parseHost(address), port };
+}
+
+/** Our address on the way to `address`: what a peer there can reach. Nothing is sent to find out. */
+async function addressFacing(address: string): Promise<string> {
+  const probe = createSocket(address.includes(":") ? "udp6" : "udp4");
+  try {
+    probe.connect(1, address);
+    await once(probe, "connect");
+    return probe.address().address;
+  } finally {
+    probe.close();
+  }
+}

@@ -1,0 +1,40 @@
+import { type IpNetwork, parseIp } from "../policy/ip-network.js";
+import { METHOD } from "../protocol/constants.js";
+
+/** METHODs as the configuration names them. `certificate`: METHOD 0x00, the TLS client certificate says who it is. */
+export type MethodName = "certificate" | "gssapi" | "password" | "none";
+
+export interface MethodPolicy {
+  /** In the server's order. */
+  methods: readonly MethodName[];
+  /** For clients of these networks, instead of `methods`; the first that holds the client counts. */
+  sources: readonly { from: readonly IpNetwork[]; methods: readonly MethodName[] }[];
+}
+
+const NUMBERS: Readonly<Record<MethodName, number>> = {
+  certificate: METHOD.NO_AUTHENTICATION,
+  gssapi: METHOD.GSSAPI,
+  password: METHOD.USERNAME_PASSWORD,
+  none: METHOD.NO_AUTHENTICATION,
+};
+
+/**
+ * What a client may choose from, in the server's order.
+ * @param certified whether its TLS certificate was verified
+ */
+export function methodsFor(
+  policy: MethodPolicy,
+  source: string,
+  certified: boolean,
+): Map<number, MethodName> {
+  const address = parseIp(source);
+  const special = policy.sources.find(({ from }) =>
+    from.some((network) => address !== null && network.contains(address)),
+  );
+  const methods = new Map<number, MethodName>();
+  for (const name of (special ?? policy).methods) {
+    const number = NUMBERS[name];
+    if ((name !== "certificate" || certified) && !methods.has(number)) methods.set(number, name);
+  }
+  return methods;
+}
