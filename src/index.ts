@@ -1,8 +1,10 @@
 /** What a program may import. */
 
-export type { ProxySession, ProxyStream } from "./client/proxy-stream.js";
+export type { HostPort, ProxyOptions, ProxySession } from "./client/handshake.js";
+export type { ProxyStream } from "./client/proxy-stream.js";
 export type { ProxyTlsOptions } from "./client/proxy-tls.js";
-export { type ConnectOptions, connect, type HostPort } from "./client/socks-client.js";
+export { type ConnectOptions, connect, udpAssociate } from "./client/socks-client.js";
+export type { UdpAssociation } from "./client/udp-association.js";
 export * from "./errors.js";
 export { Credential } from "./gss/credential.js";
 export { Name } from "./gss/name.js";

@@ -3,24 +3,10 @@ import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { NetworkError } from "../errors.js";
 import type { SecurityContext } from "../gss/security-context.js";
-import type { Endpoint } from "../protocol/address.js";
-import type { ProtectionLevel } from "../protocol/protection-level.js";
 import { writeBatch } from "../relay/batch.js";
 import { cutOff } from "../relay/cut-off.js";
 import type { MessageProtection } from "../relay/message-protection.js";
-
-/** What was agreed on the way. */
-export interface ProxySession {
-  /** Our principal. */
-  initiator: string;
-  /** The proxy's principal. */
-  acceptor: string;
-  /** The mechanism's name, as `krb5`. */
-  mechanism: string;
-  level: ProtectionLevel;
-  /** BND.ADDR and BND.PORT: the proxy's own end of the connection to the destination. */
-  bnd: Endpoint;
-}
+import type { Opened, ProxySession } from "./handshake.js";
 
 /** Octets sealed in one go: the size of a socket's read, so that one batch fits one pooled buffer. */
 const SLICE = 65536;
@@ -33,14 +19,8 @@ export class ProxyStream extends Duplex {
   readonly #protection: MessageProtection;
   readonly #context: SecurityContext;
 
-  /** @param rest plain octets from the destination that are already here */
-  constructor(
-    socket: Socket,
-    context: SecurityContext,
-    protection: MessageProtection,
-    session: ProxySession,
-    rest: Buffer,
-  ) {
+  /** Takes over what was opened. */
+  constructor({ socket, context, protection, session, rest }: Opened) {
     super({ allowHalfOpen: true, highWaterMark: 2 * SLICE });
     this.session = session;
     this.#socket = socket;

@@ -15,7 +15,7 @@ import { decodeUdpDatagram, encodeUdpHeader, type UdpDatagram } from "../protoco
 import { type DropReason, type Drops, noDrops } from "../relay/datagram-drops.js";
 import type { DatagramProtection } from "../relay/datagram-protection.js";
 import { sendDatagram } from "../relay/udp-sockets.js";
-import type { HostPort } from "./socks-client.js";
+import type { HostPort } from "./handshake.js";
 
 export interface UdpAssociationOptions {
   /** The TCP connection, after the reply. */

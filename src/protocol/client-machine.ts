@@ -20,7 +20,7 @@
  */
 import { type GssocksError, NetworkError, PeerError, PolicyError } from "../errors.js";
 import { type Endpoint, formatEndpoint } from "./address.js";
-import { CMD, METHOD, MTYP, REP } from "./constants.js";
+import { METHOD, MTYP, REP } from "./constants.js";
 import { encodeGssapiMessage, takeGssapiMessage } from "./gssapi-message.js";
 import { encodeMethods, takeMethod } from "./method-selection.js";
 import { levelFromOctets, type ProtectionLevel } from "./protection-level.js";
@@ -63,6 +63,8 @@ export type ClientEffect =
   | { type: "refuse"; state: ClientState; error: GssocksError };
 
 export interface ClientMachineOptions {
+  /** CONNECT or UDP ASSOCIATE: one reply is expected. */
+  cmd: number;
   dst: Endpoint;
   /** Levels the caller accepts, the one to offer first. */
   levels: readonly [ProtectionLevel, ...ProtectionLevel[]];
@@ -234,7 +236,7 @@ export class ClientMachine {
   /** @internal */
   agree(octets: Uint8Array): ClientEffect[] {
     const level = levelFromOctets(octets);
-    const { levels, dst } = this.#options;
+    const { levels, cmd, dst } = this.#options;
     if (!levels.includes(level)) {
       throw new PolicyError(
         "LEVEL_REFUSED",
@@ -244,7 +246,7 @@ export class ClientMachine {
     this.#state = "reply";
     return [
       { type: "protect", level, rest: this.#received.takeAll() },
-      { type: "send", octets: encodeRequest({ cmd: CMD.CONNECT, dst }) },
+      { type: "send", octets: encodeRequest({ cmd, dst }) },
     ];
   }
 

@@ -6,7 +6,7 @@ import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { HostPort } from "../../src/client/socks-client.js";
+import type { HostPort } from "../../src/client/handshake.js";
 import type { UdpAssociation } from "../../src/client/udp-association.js";
 import type { Endpoint } from "../../src/protocol/address.js";
 import { authorize } from "../../src/server/authorize.js";

@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import type { TestContext } from "node:test";
-import type { HostPort } from "../../../src/client/socks-client.js";
+import type { HostPort } from "../../../src/client/handshake.js";
 import { UdpAssociation } from "../../../src/client/udp-association.js";
 import type { Endpoint } from "../../../src/protocol/address.js";
 import {

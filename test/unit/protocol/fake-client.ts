@@ -35,6 +35,7 @@ export class FakeClient {
     this.#options = options;
     this.#tokens = [...(options.tokens ?? ["client", null])];
     this.machine = new ClientMachine({
+      cmd: 1,
       dst: options.dst ?? { host: parseHost("198.51.100.7"), port: 80 },
       levels: options.levels ?? ["confidentiality"],
       nec: options.nec ?? false,
