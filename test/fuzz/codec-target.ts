@@ -17,6 +17,7 @@ import { encodeMethod, encodeMethods, takeMethod, takeMethods } from "../../src/
 import { ReceiveBuffer } from "../../src/protocol/receive-buffer.js";
 import { encodeReply, takeReply } from "../../src/protocol/reply.js";
 import { encodeRequest, takeRequest } from "../../src/protocol/request.js";
+import { type Socks4Request, takeSocks4Request } from "../../src/protocol/socks4.js";
 import {
   encodeCredentials,
   encodeStatus,
@@ -46,11 +47,24 @@ const CODECS: readonly Codec<unknown>[] = [
   }),
   codec({ take: takeStatus, encode: encodeStatus }),
   codec({ take: takeRequest, encode: encodeRequest, check: ({ dst }) => checkEndpoint(dst) }),
+  codec({
+    take: takeSocks4Request,
+    encode: encodeSocks4Request,
+    check: ({ user }) => assert.doesNotMatch(user, /\p{C}/u),
+  }),
   codec({ take: takeReply, encode: encodeReply, check: ({ bnd }) => checkEndpoint(bnd) }),
   codec({ take: takeIdentQuery, encode: encodeIdentQuery }),
   codec({ take: takeIdentResponse, encode: encodeIdentResponse, check: checkUserId }),
   codec({ take: takeIdentLookup, encode: encodeIdentLookup }),
 ];
+
+/** As a client of SOCKS4 or 4a sends it. An address that 4a would take for a name can't come out of the parser. */
+function encodeSocks4Request({ cmd, dst: { host, port }, user }: Socks4Request): Buffer {
+  const ip = host.kind === "ipv4" ? host.address.split(".").map(Number) : [0, 0, 0, 1];
+  const name = host.kind === "ipv4" ? "" : `${host.kind === "domain" ? host.name : host.address}\0`;
+  const head = [0x04, cmd, port >> 8, port & 0xff, ...ip];
+  return Buffer.concat([Buffer.from(head), Buffer.from(`${user}\0${name}`)]);
+}
 
 /** Tries every codec at every offset of `octets`. */
 export function fuzzCodecs(octets: Buffer): void {
