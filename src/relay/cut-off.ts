@@ -23,8 +23,10 @@ export function reset(socket: Socket): void {
 /**
  * Ends a side of a session that failed: a reset, not an end, for RFC 1961 has no end mark of its own and a plain close
  * would pass for the whole transfer. A side that had its end already is spared it: it could lose octets not read yet.
+ * So is one whose end is on its way, all octets being written: libuv refuses to reset it (EINVAL), after which Node takes
+ * the socket for closed, though it is not and never will be.
  */
 export function cutOff(socket: Socket): void {
-  if (socket.writableFinished) socket.destroy();
+  if (socket.writableEnded && socket.writableLength === 0) socket.destroy();
   else reset(socket);
 }

@@ -55,6 +55,19 @@ test("a side that had its end already is spared the reset", async (t) => {
   assert.equal((await new Promise((resolve) => client.write(".", resolve))) ?? null, null);
 });
 
+test("a side whose end is just on its way is closed, too", async (t) => {
+  const { pump, client, destination, inner } = await scene(t);
+  // The pump ends the client's side in the same turn, and has no answer to that from the kernel yet.
+  const ended = new Promise<void>((resolve) => inner.destination.once("end", resolve));
+  const closed = new Promise<void>((resolve) => inner.client.once("close", () => resolve()));
+  destination.end("all of it");
+  await ended;
+  assert.ok(inner.client.writableEnded && !inner.client.writableFinished);
+  pump.abort(new PolicyError("TEST", "enough"));
+  await closed;
+  assert.equal((await readAll(client)).toString(), "all of it");
+});
+
 test("nothing carried for too long", async (t) => {
   const { pump, client, destination } = await scene(t, { idleTimeout: 40 });
   const fates = [fate(client), fate(destination)];
