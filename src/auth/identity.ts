@@ -23,19 +23,23 @@ export const CERTIFICATE_NAMES = ["subject", "email", "dns", "uri"] as const;
 export type CertificateName = (typeof CERTIFICATE_NAMES)[number];
 
 /** One of the subject alternative names as Node writes them; a value with characters of its own syntax is in quotes. */
-const ALTERNATIVE_NAME = /([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/gy;
+const ALTERNATIVE_NAME = /([A-Za-z0-9 ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/gy;
 
-/** Who a certificate speaks for; null where it holds no such name, or one that isn't plain text. */
+/**
+ * Who a certificate speaks for: the first name of its kind. Null where it holds none, or where that one isn't plain text:
+ * no other takes its place.
+ */
 export function certificateIdentity(certificate: X509Certificate, by: CertificateName): Identity | null {
   const name = by === "subject" ? subjectOf(certificate) : alternativeName(certificate, by);
-  return name === undefined || name === "" || /[\p{C}"]/u.test(name)
+  return name === undefined || name === "" || /[\p{C}\p{Zl}\p{Zp}"]/u.test(name)
     ? null
     : plainIdentity("certificate", name);
 }
 
 /** As RFC 4514 orders it, most specific first: `CN=alice, O=Example`. */
-function subjectOf({ subject }: X509Certificate): string {
-  return subject.split("\n").reverse().join(", ");
+function subjectOf({ subject }: X509Certificate): string | undefined {
+  // Undefined where the subject is empty, whatever the types say.
+  return (subject as string | undefined)?.split("\n").reverse().join(", ");
 }
 
 function alternativeName({ subjectAltName = "" }: X509Certificate, by: CertificateName): string | undefined {

@@ -37,6 +37,7 @@ export async function makeCertificate(
   await run("openssl", [
     "req",
     "-new",
+    "-utf8",
     ...KEY.slice(0, -2),
     "-subj",
     subject,
