@@ -28,20 +28,26 @@ export function exporterBindings(socket: TLSSocket): Buffer {
   return Buffer.concat([Buffer.from("tls-exporter:"), secret]);
 }
 
-/** OIDs of signature algorithms whose hash is not SHA-256, as DER (RFC 4055, RFC 5758). */
-const HASHES: readonly (readonly [oid: string, hash: string])[] = [
-  ["06092a864886f70d01010c", "sha384"],
-  ["06092a864886f70d01010d", "sha512"],
-  ["06092a864886f70d01010e", "sha224"],
-  ["06082a8648ce3d040303", "sha384"],
-  ["06082a8648ce3d040304", "sha512"],
-  ["06082a8648ce3d040301", "sha224"],
+/**
+ * Signature algorithms whose hash is not SHA-256, as DER: OIDs (RFC 4055, RFC 5758), and RSA-PSS, whose hash is the first
+ * of its parameters (RFC 4055 §3.1).
+ */
+const HASHES: readonly (readonly [algorithm: RegExp, hash: string])[] = [
+  [/^06092a864886f70d01010c/, "sha384"],
+  [/^06092a864886f70d01010d/, "sha512"],
+  [/^06092a864886f70d01010e/, "sha224"],
+  [/^06082a8648ce3d040303/, "sha384"],
+  [/^06082a8648ce3d040304/, "sha512"],
+  [/^06082a8648ce3d040301/, "sha224"],
+  [/^06092a864886f70d01010a30..a0..30..0609608648016503040202/, "sha384"],
+  [/^06092a864886f70d01010a30..a0..30..0609608648016503040203/, "sha512"],
+  [/^06092a864886f70d01010a30..a0..30..0609608648016503040204/, "sha224"],
 ];
 
 function signatureHash(der: Uint8Array): string {
-  // Ed25519 and RSA-PSS have no hash of their own in the OID: SHA-256 is what others take.
+  // Ed25519 has no hash of its own: SHA-256 is what others take.
   const algorithm = signatureAlgorithm(der);
-  return HASHES.find(([oid]) => algorithm.startsWith(oid))?.[1] ?? "sha256";
+  return HASHES.find(([pattern]) => pattern.test(algorithm))?.[1] ?? "sha256";
 }
 
 /** Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm SEQUENCE { OID … }, … } (RFC 5280 §4.1), in hex. */
