@@ -60,12 +60,9 @@ export class Ruleset {
       if (match.is === "yes") return decided(rule, index, match.by);
     }
     const kind = destination.protection?.kind;
-    return undecided(
-      "deny",
-      kind === undefined
-        ? noRule(request.method)
-        : `protected destination: ${kind}; a rule's \`to\` must name it`,
-    );
+    if (kind === undefined) return undecided("deny", noRule(request.method));
+    const hint = `protected destination: ${kind}; a rule's \`to\` must name it`;
+    return undecided("deny", needsNaming(request.method) ? `${noRule(request.method)}; ${hint}` : hint);
   }
 
   /** Judges every address of a name. */

@@ -40,6 +40,7 @@ test("a rule with method matches the methods it names, and no rule without it le
     ["203.0.113.1", "empty", null, HINT],
     ["127.0.0.1", "empty", 3, "rule 3 allows 127.0.0.1, method empty"],
     ["127.0.0.1", "none", 3, "rule 3 allows 127.0.0.1, method none"],
+    ["::1", "empty", null, `${HINT}; protected destination: loopback; a rule's \`to\` must name it`],
     ["127.0.0.1", "gssapi", null, "protected destination: loopback; a rule's `to` must name it"],
   ];
   for (const [address, method, rule, reason] of table) {
