@@ -55,7 +55,8 @@ function checkVersion(version: number): void {
 }
 
 function looksLike(version: number): string {
-  if (version === SOCKS4_VERSION) return "SOCKS4, which is not taken here";
+  if (version === SOCKS4_VERSION)
+    return "SOCKS4, which is not taken here: `socks4` of a listener turns it on";
   if (version === 0x16) return "which looks like TLS";
   if (version >= 0x41 && version <= 0x5a) return "which looks like HTTP";
   return "expected 0x05";

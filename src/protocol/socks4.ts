@@ -61,6 +61,8 @@ export function encodeSocks4Reply(code: number, bnd: Endpoint = UNSPECIFIED): Bu
 
 const REFUSALS: Readonly<Record<string, number>> = {
   IDENT_UNAVAILABLE: SOCKS4_CD.IDENT_UNAVAILABLE,
+  // It could not be asked, by our own limits: no word of its against the user, and worth another try.
+  IDENT_BUSY: SOCKS4_CD.IDENT_UNAVAILABLE,
   IDENT_MISMATCH: SOCKS4_CD.IDENT_MISMATCH,
   // It answers, and does not say that it is the user.
   IDENT_REFUSED: SOCKS4_CD.IDENT_MISMATCH,

@@ -90,7 +90,10 @@ test("SOCKS4a, beside SOCKS5 on one port", () => {
 test("SOCKS4 where it is off", () => {
   const server = serve(SOCKS4);
   assert.deepEqual(server.log, ["refuse BAD_VERSION in method"]);
-  assert.match(String(server.refused?.error.message), /SOCKS4, which is not taken here/);
+  assert.match(
+    String(server.refused?.error.message),
+    /SOCKS4, which is not taken here: `socks4` of a listener turns it on/,
+  );
 });
 
 test("each refusal of SOCKS4 has its code", () => {

@@ -85,6 +85,9 @@ test("replies", () => {
   assert.deepEqual(encodeSocks4Reply(90, at("192.0.2.9", 40000)), hex("00 5a 9c 40 c0 00 02 09"));
   assert.deepEqual(encodeSocks4Reply(91), hex("00 5b 00 00 00 00 00 00"));
   assert.deepEqual(encodeSocks4Reply(90, at("2001:db8::1", 40000)), hex("00 5a 00 00 00 00 00 00"));
-  const codes = ["IDENT_UNAVAILABLE", "IDENT_MISMATCH", "RULE_DENIED"].map((code) => socks4Refusal({ code }));
-  assert.deepEqual(codes, [92, 93, 91]);
+  const codes = ["IDENT_UNAVAILABLE", "IDENT_BUSY", "IDENT_MISMATCH", "IDENT_REFUSED", "RULE_DENIED"];
+  assert.deepEqual(
+    codes.map((code) => socks4Refusal({ code })),
+    [92, 92, 93, 93, 91],
+  );
 });
