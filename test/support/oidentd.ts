@@ -10,15 +10,16 @@ import { start } from "./processes.js";
 export const needsRoot = process.getuid?.() === 0 ? false : "oidentd needs root";
 
 /**
- * Serves on `host`, on a port the system picked, as inetd would: a process for each query, on the query's socket.
- * Stopped when the test ends.
+ * Serves on `host`, as inetd would: a process for each query, on the query's socket. Stopped when the test ends.
  * @param options of oidentd's command line
+ * @param port the system picks it where it is 0
  * @returns the port
  */
 export async function oidentd(
   test: TestContext,
   host: string,
   options: readonly string[] = [],
+  port = 0,
 ): Promise<number> {
   const server: Server = createServer({ pauseOnConnect: true }, (socket) => {
     const quiet = ["--stdio", "--quiet", "--config", "/dev/null", "--user", "nobody", "--group", "nogroup"];
@@ -28,7 +29,7 @@ export async function oidentd(
     test.after(() => child.kill());
   });
   test.after(() => server.close());
-  server.listen(0, host);
+  server.listen(port, host);
   await once(server, "listening");
   return (server.address() as AddressInfo).port;
 }
