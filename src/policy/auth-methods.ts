@@ -19,3 +19,8 @@ export type AuthMethodName = (typeof AUTH_METHODS)[number];
 export function needsNaming(method: AuthMethodName): boolean {
   return method === "empty";
 }
+
+/** Whether a name came with proof, or with the word of somebody but the client. */
+export function isProven(method: AuthMethodName): boolean {
+  return method !== "asserted";
+}

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import type { Socket } from "node:net";
 import { PeerError, PolicyError } from "../errors.js";
 import type { Observer } from "../observability/events.js";
-import type { AuthMethodName } from "../policy/auth-methods.js";
+import { type AuthMethodName, isProven } from "../policy/auth-methods.js";
 import type { Ruleset } from "../policy/ruleset.js";
 import { type Endpoint, formatEndpoint, parseHost } from "../protocol/address.js";
 import { CMD, REP } from "../protocol/constants.js";
@@ -122,7 +122,7 @@ export class Command {
       signal,
     });
     this.#record.known.rule = authorized.get(address)?.rule ?? null;
-    this.#joined(socket, signal);
+    this.#joined(socket, method, signal);
     reply(endpoint(socket.localAddress, socket.localPort));
   }
 
@@ -145,7 +145,7 @@ export class Command {
     const bound = await bind({ address, ports, accepts, timeout: timeouts.bind, signal });
     reply(bound.bnd);
     const socket = await bound.peer;
-    this.#joined(socket, signal);
+    this.#joined(socket, method, signal);
     reply(endpoint(socket.remoteAddress, socket.remotePort));
   }
 
@@ -180,7 +180,7 @@ export class Command {
     }
   }
 
-  #joined(destination: Socket, signal: AbortSignal): void {
+  #joined(destination: Socket, method: AuthMethodName, signal: AbortSignal): void {
     this.#destination = destination;
     if (signal.aborted) return void destination.destroy();
     const { known, subject } = this.#record;
@@ -188,7 +188,7 @@ export class Command {
     const remote = endpoint(destination.remoteAddress, destination.remotePort);
     const local = endpoint(destination.localAddress, destination.localPort);
     known.address = formatEndpoint(remote);
-    const owner = { session: subject.session, user: subject.principal };
+    const owner = { session: subject.session, user: isProven(method) ? subject.principal : null };
     this.#forget = outgoing.add(addressOf(destination, "local"), addressOf(destination, "remote"), owner);
     observer({ type: "connected", subject, address: known.address, bound: formatEndpoint(local) });
   }

@@ -9,7 +9,7 @@ export interface TcpAddress {
 
 export interface Owner {
   readonly session: string;
-  /** The principal or name that the client gave proof of; null where nothing was asked of it. */
+  /** The principal or name that the client gave proof of; null where it gave none. */
   readonly user: string | null;
 }
 
