@@ -22,8 +22,13 @@ tests=$(
   python3-gssapi         # an independent GSS initiator and acceptor
   openssh-client         # ssh through `gssocks connect` ...
   openssh-server         # ... to an sshd the test starts
-  netcat-openbsd         # SOCKS 4 and 5 without GSS ...
-  curl socat             # ... and with a user's name
+  netcat-openbsd ncat    # clients of SOCKS without GSS-API ...
+  curl socat             # ... and the same
+  proxychains4           # ... and the same, in front of a program that knows no proxy
+  python3-socks          # ... and the same, UDP too (PySocks)
+  dante-client tnftp     # BIND, by an ftp client in active mode ...
+  python3-pyftpdlib      # ... and the server for it
+  stunnel4               # TLS in front of a client that has none
   iproute2               # addresses and routes in a test's network namespace ...
   mount                  # ... and its host names
   slapd                  # a directory for passwords ...
@@ -90,6 +95,7 @@ install_packages() (
       openssh-server) daemons+=(ssh.service ssh.socket) ;;
       slapd) daemons+=(slapd.service) ;;
       oidentd) daemons+=(oidentd.service oidentd.socket) ;;
+      stunnel4) daemons+=(stunnel4.service stunnel.target) ;;
     esac
   done
   quietly "${root[@]}" apt-get update
