@@ -1,4 +1,4 @@
-/** The Python peers: an initiator and an acceptor over Debian's python3-gssapi, which share no code with us. */
+/** The Python peers, over packages of Debian's that share no code with us: python3-gssapi, PySocks, pyftpdlib. */
 import { fileURLToPath } from "node:url";
 import { type Running, run, type StartOptions, start } from "./processes.js";
 
@@ -141,6 +141,39 @@ export async function pythonAcceptor(
     },
     stop: child.stop,
   };
+}
+
+/** See test/interop/peers/pysocks.py, where the defaults are. */
+export interface PysocksJob {
+  version: 4 | 5;
+  proxy: Endpoint;
+  target: Endpoint;
+  remote_dns?: boolean;
+  user?: string;
+  password?: string;
+  udp?: boolean;
+  send?: number;
+}
+
+/** Runs PySocks for one exchange with an echo. */
+export async function pysocks(job: PysocksJob): Promise<{ echoed: number; error: string | null }> {
+  const { stdout } = await run(python, [`${peers}pysocks.py`, JSON.stringify(job)], { env: quiet({}) });
+  return JSON.parse(stdout);
+}
+
+/** Starts pyftpdlib's server with write access for `anonymous`; it listens on 127.0.0.1 when this is fulfilled. */
+export async function pythonFtpServer(test: StartOptions["test"], directory: string): Promise<number> {
+  const args = [
+    "-m",
+    "pyftpdlib",
+    "--interface=127.0.0.1",
+    "--port=0",
+    `--directory=${directory}`,
+    "--write",
+  ];
+  const child = await start(python, args, { env: quiet({}), ...(test && { test }) });
+  const [, port] = await child.waitForLine(/starting FTP server on 127\.0\.0\.1:(\d+)/);
+  return Number(port);
 }
 
 /** No bytecode beside the sources. */
