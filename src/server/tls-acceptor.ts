@@ -69,7 +69,7 @@ export class TlsAcceptor {
     try {
       const outcome = await new Promise<TLSSocket | Error>((resolve) => {
         this.#waiting.set(key, resolve);
-        socket.once("close", () => resolve(new Error("the client closed the connection")));
+        socket.once("close", () => resolve(new Error(this.#gone)));
         // Whoever leaves during the handshake is gone; half-closing comes later.
         socket.allowHalfOpen = false;
         this.#server.emit("connection", socket);
@@ -99,6 +99,13 @@ export class TlsAcceptor {
     const data =
       type === "tls-exporter" ? exporterBindings(socket) : serverEndPointBindings(this.#certificate.raw);
     return { data, required };
+  }
+
+  /** Node closes on a required certificate that it does not trust without a word to either side. */
+  get #gone(): string {
+    return this.#options.clientCertificate === "required"
+      ? "the client closed the connection, or none of tls.clientAuthorities stands behind its certificate"
+      : "the client closed the connection";
   }
 
   #settle(socket: TLSSocket, outcome: TLSSocket | Error): void {
