@@ -49,7 +49,11 @@ export class PlainProxy {
     [this.open, this.openIpv6, this.guarded] = server.ports as [number, number, number];
   }
 
-  static async start(context: TestContext): Promise<PlainProxy> {
+  /** @param more listeners, by their number from 3 on; `dir` is the realm's */
+  static async start(
+    context: TestContext,
+    more: (dir: string) => Promise<readonly Record<string, unknown>[]> = async () => [],
+  ): Promise<PlainProxy> {
     const { proxy, realm } = await proxiedRealm(context, async ({ dir }) => {
       const users = path.join(dir, "users");
       await run("htpasswd", ["-cbB", users, USER, PASSWORD]);
@@ -59,6 +63,7 @@ export class PlainProxy {
           { address: "127.0.0.1:0", ...open },
           { address: "[::1]:0", ...open },
           { address: "127.0.0.1:0", methods: ["password"], socks4: { identity: "asserted", users: [USER] } },
+          ...(await more(dir)),
         ],
         passwords: { file: users },
       };
