@@ -67,7 +67,7 @@ const ident = z.strictObject({
   port: z.int().min(1).max(65535).default(113),
   timeout: duration(1).default(DEFAULTS.identTimeout),
   concurrency: count.default(DEFAULTS.identConcurrency),
-  server: text("an IP address and a port, as 192.0.2.1:113", parseListenAddress).optional(),
+  server: text("an IP address and a port, as 192.0.2.1:113", parsePeerAddress).optional(),
 });
 
 const limits = z.strictObject({

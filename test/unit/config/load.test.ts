@@ -275,6 +275,14 @@ test("the method password needs to know where the passwords are", () => {
   );
 });
 
+test("the server of ident is one that can be asked", () => {
+  const found = problems(() => parseConfig(`${LISTENER}ident: { server: "*:113" }`, "f"));
+  assert.deepEqual(
+    found.map((each) => each.replace(/ and a port.*/, "")),
+    ["2|ident.server|expected one IP address"],
+  );
+});
+
 test("problems come in the file's order, not the schema's", () => {
   const found = problems(() => parseConfig("log: { level: loud }\nrules: 1\nlisteners: 2", "f"));
   assert.deepEqual(
