@@ -63,9 +63,10 @@ export class Directory {
     return `--- slapd\n${this.#slapd.stderr().split("\n").slice(-60).join("\n")}\n`;
   }
 
+  /** Fine to call again. */
   async stop(): Promise<void> {
     await this.#slapd.stop();
-    rmSync(this.#dir, { recursive: true });
+    rmSync(this.#dir, { recursive: true, force: true });
   }
 }
 
