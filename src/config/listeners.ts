@@ -10,10 +10,15 @@ const networks = z
   .array(text("an address or a network, as 10.0.0.0/8", (value) => IpNetwork.parse(value)))
   .min(1, { error: "the list is empty; name at least one network" });
 
-const socks4 = z.strictObject({
-  identity: z.enum(["ident", "asserted", "none"]),
-  users: distinct(z.string().min(1), "leave users out to let every user in").optional(),
-});
+const socks4 = z
+  .strictObject({
+    identity: z.enum(["ident", "asserted", "none"]),
+    users: distinct(z.string().min(1), "leave users out to let every user in").optional(),
+  })
+  .refine(({ identity, users }) => identity !== "none" || users === undefined, {
+    path: ["users"],
+    error: "where identity is none no name is looked at, so a list of them would keep nobody out",
+  });
 
 const tls = z.strictObject({
   certificate: file,

@@ -256,6 +256,11 @@ test("what a listener's methods need", () => {
       `address: "*:1080", methods: [certificate], ${tls}`,
       "1|listeners[0].methods|the method certificate needs tls.clientAuthorities",
     ],
+    ['address: "127.0.0.1:1080", socks4: { identity: asserted, users: [alice] }', null],
+    [
+      'address: "127.0.0.1:1080", socks4: { identity: none, users: [alice] }',
+      "1|listeners[0].socks4.users|where identity is none no name is looked at, so a list of them would keep nobody out",
+    ],
   ];
   for (const [listener, problem] of table) {
     if (problem === null) parseConfig(source(listener), "f");
