@@ -28,9 +28,7 @@ export class Rule {
 
   constructor(effect: Effect, body: RuleBody) {
     this.effect = effect;
-    const to = body.to === undefined ? anyDestination : toMatcher(body.to, effect);
-    const unnamed = effect === "allow" ? [anyMethod] : [];
-    this.#matchers = [to, ...(body.method === undefined ? unnamed : [methodMatcher(body.method)])];
+    this.#matchers = [destinationOf(effect, body), methodOf(effect, body)].filter((each) => each !== null);
     const keys = this.#matchers.map(({ text }) => text).filter((text) => text !== "");
     this.text = keys.length === 0 ? `${effect}: {}` : `${effect}: { ${keys.join(", ")} }`;
   }
@@ -47,4 +45,15 @@ export class Rule {
     }
     return unknown ?? { is: "yes", by: by.join(", ") };
   }
+}
+
+/** A deny of methods alone means these clients, wherever they want to go: protected destinations, too. */
+function destinationOf(effect: Effect, { to, method }: RuleBody): Matcher | null {
+  if (to !== undefined) return toMatcher(to, effect);
+  return effect === "deny" && method !== undefined ? null : anyDestination;
+}
+
+function methodOf(effect: Effect, { method }: RuleBody): Matcher | null {
+  if (method !== undefined) return methodMatcher(method);
+  return effect === "allow" ? anyMethod : null;
 }

@@ -156,7 +156,10 @@ test("the rule that decides is the first of those for the client's method", () =
           ? spec.effect === "deny" || method !== "empty"
           : spec.method.includes(method),
       );
-      const plain = rulesetOf(left.map(([, { effect, to }]) => ({ effect, to })));
+      // A deny of methods alone means every destination.
+      const everywhere = ({ effect, to, method }: Spec) =>
+        effect === "deny" && method !== undefined ? (to ?? ["0.0.0.0/0", "::/0"]) : to;
+      const plain = rulesetOf(left.map(([, spec]) => ({ effect: spec.effect, to: everywhere(spec) })));
       const expected = plain.evaluate({ name, address, port: 80, method: "gssapi" });
       const rule = expected.rule === null ? null : (left[expected.rule - 1]?.[0] as number) + 1;
       assert.deepEqual([decision.effect, decision.rule], [expected.effect, rule]);
@@ -180,4 +183,16 @@ test("who is denied by name is denied on every address, whatever the method", ()
     RUNS,
   );
   assert.ok(denied > 300, `${denied} names were denied`);
+});
+
+test("a deny of methods alone holds at protected destinations too, and before any look-up", () => {
+  const rules = rulesetOf([
+    { effect: "deny", method: ["asserted"] },
+    { effect: "allow", to: ["127.0.0.0/8", "localhost"] },
+  ]);
+  const loopback = { name: null, address: "127.0.0.1", port: 80 };
+  assert.equal(rules.evaluate({ ...loopback, method: "asserted" }).rule, 1);
+  assert.equal(rules.evaluate({ ...loopback, method: "gssapi" }).rule, 2);
+  assert.equal(rules.evaluateName({ name: "localhost", port: 80, method: "asserted" }).effect, "deny");
+  assert.equal(rules.evaluateName({ name: "localhost", port: 80, method: "gssapi" }).effect, "resolve");
 });
