@@ -153,6 +153,42 @@ test("SOCKS inside TLS", async (t) => {
     assert.equal(await talk(certificates, { ca }), "through TLS");
   });
 
+  await t.test("a session that is resumed is worth what its first was", async () => {
+    const trusted = await makeCertificate(realm.dir, "resuming", "", authority, "/CN=carol");
+    const foreign = await makeAuthority(realm.dir, "foreign");
+    const impostor = await makeCertificate(realm.dir, "impostor", "", foreign, "/CN=carol");
+    for (const version of ["TLSv1.2", "TLSv1.3"] as const) {
+      for (const [user, answer] of [
+        [undefined, "05ff"],
+        [impostor, "05ff"],
+        [trusted, "0500"],
+      ] as const) {
+        const files = user && { cert: await readFile(user.certificate), key: await readFile(user.key) };
+        const ask = async (session?: Buffer): Promise<Buffer> => {
+          const options = {
+            ...files,
+            ca,
+            session,
+            minVersion: version,
+            maxVersion: version,
+            host: "127.0.0.1",
+          };
+          const socket = connectTls({ ...options, port: certificates, servername: "localhost" });
+          const given = once(socket, "session");
+          await once(socket, "secureConnect");
+          assert.equal(socket.isSessionReused(), session !== undefined);
+          socket.write(Buffer.from([5, 1, 0]));
+          const [octets] = await once(socket, "data");
+          assert.equal(octets.toString("hex"), answer);
+          const [next] = session === undefined ? await given : [Buffer.alloc(0)];
+          socket.destroy();
+          return next;
+        };
+        await ask(await ask());
+      }
+    }
+  });
+
   await t.test("a required certificate, and an email address in it", async () => {
     const user = await makeCertificate(
       realm.dir,
