@@ -36,7 +36,12 @@ export async function tlsProxy(context: TestContext): Promise<TlsProxy> {
     Object.assign(made, { authority, stranger, client, impostor });
     const server = await makeCertificate(dir, "server", "DNS:localhost,IP:127.0.0.1", authority);
     const asking = { ...server, clientAuthorities: authority.certificate };
-    const listener = (method: string, tls: object) => ({ address: "127.0.0.1:0", methods: [method], tls });
+    const listener = (method: string, tls: object) => ({
+      address: "127.0.0.1:0",
+      methods: [method],
+      ...(method === "none" && { socks4: { identity: "none" } }),
+      tls,
+    });
     return [
       listener("none", server),
       listener("none", { ...server, minVersion: "TLSv1.3" }),
