@@ -36,7 +36,7 @@ test("active-mode FTP through the proxy", async (t) => {
   ];
   for (const [version, through, env, [method, principal]] of cases) {
     await t.test(`${version}, ${method}`, async () => {
-      const isNew = proxy.later();
+      const isNew = proxy.server.later();
       const configuration = path.join(dir, "dante.conf");
       await writeFile(
         configuration,

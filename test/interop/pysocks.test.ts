@@ -61,7 +61,7 @@ test("PySocks through the proxy", async (t) => {
       const peer = await Peer.bind(t);
       peer.socket.on("message", (data, { address, port }) => peer.socket.send(data, port, address));
       const { port } = peer.socket.address();
-      const isNew = proxy.later();
+      const isNew = proxy.server.later();
       const send = 1200;
       const result = await pysocks({ ...through, target: [host, port], udp: true, send });
       assert.deepEqual(result, { echoed: send, error: null });

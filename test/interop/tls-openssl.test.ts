@@ -90,7 +90,7 @@ test("openssl s_client in front of SOCKS5", async (t) => {
   ];
   for (const [what, port, options, ca, reason] of refusals) {
     await t.test(`refused: ${what}`, async () => {
-      const isNew = proxy.later();
+      const isNew = proxy.server.later();
       const { answer } = await speak(port, 1, options, ca);
       assert.equal(answer.length, 0);
       const record = await proxy.server.audit(isNew);
@@ -104,7 +104,7 @@ test("openssl s_client in front of SOCKS5", async (t) => {
     ["a stranger's certificate", as(impostor)],
   ] as const) {
     await t.test(`refused: ${what} where the method is certificate`, async () => {
-      const isNew = proxy.later();
+      const isNew = proxy.server.later();
       const { answer } = await speak(ports.certified, 1, options, authority);
       assert.equal(answer.toString("hex"), "05ff");
       const record = await proxy.server.audit(isNew);

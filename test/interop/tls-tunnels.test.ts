@@ -136,7 +136,7 @@ for (const tunnel of [stunnel, socat]) {
 
     await t.test("an authority that is not the proxy's", async () => {
       const { port: through, process } = await tunnelTo(ports.open, { authority: stranger });
-      const isNew = proxy.later();
+      const isNew = proxy.server.later();
       const { code, stdout } = await runToEnd("nc", nc(through, 1).slice(1));
       assert.notEqual(code, 0);
       assert.equal(stdout, "");

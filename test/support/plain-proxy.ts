@@ -90,7 +90,7 @@ export class PlainProxy {
     [command, ...args]: readonly [string, ...string[]],
     options: StartOptions = {},
   ): Promise<LogLine> {
-    const isNew = this.later();
+    const isNew = this.server.later();
     const finished = await runToEnd(command, args, options);
     assert.notEqual(finished.code, 0, `${command} says that it succeeded`);
     assert.equal(finished.stdout, "");
@@ -117,12 +117,6 @@ export class PlainProxy {
     };
     assert.deepEqual(Object.fromEntries(Object.keys(said).map((key) => [key, record[key]])), said);
     return record;
-  }
-
-  /** Tells the lines of sessions that begin after this. */
-  later(): (line: LogLine) => boolean {
-    const before = new Set(this.server.log().map(({ session }) => session));
-    return ({ session }) => !before.has(session);
   }
 
   /** A destination that stays until the test ends, so that its port is its own. */

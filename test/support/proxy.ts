@@ -106,6 +106,12 @@ export class ProxyServer {
     });
   }
 
+  /** Tells the lines of sessions that begin after this. */
+  later(): (line: LogLine) => boolean {
+    const before = new Set(this.log().map(({ session }) => session));
+    return ({ session }) => !before.has(session);
+  }
+
   /** All output, to be shown when a test has failed. */
   logs(): string {
     return `--- gssocks serve\n${this.#process.stdout()}${this.#process.stderr()}`;
