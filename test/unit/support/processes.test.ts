@@ -31,6 +31,8 @@ test("a child dies with its parent, even if that is killed", async () => {
   const script = `import(${module}).then(async (m) => console.log("child", (await m.start("sleep", ["600"])).pid))`;
   const parent = await start(process.execPath, ["-e", script]);
   const pid = (await parent.waitForLine(/^child (\d+)$/))[1];
+  // setpriv asks the kernel for the signal, then becomes the program.
+  while (readFileSync(`/proc/${pid}/comm`, "utf8") !== "sleep\n") await new Promise(setImmediate);
   await parent.stop("SIGKILL");
   // The signal was sent when the parent died. What is left to wait for is the reaper's.
   const state = () => {
