@@ -22,6 +22,7 @@ leak:gss_krb5int_unseal_token_v3
 leak:krb5_build_principal
 leak:napi_create_promise
 leak:gssntlmssp.so
+leak:pkinit.so
 SUPPRESSIONS
 
 cd "$tree/dist"

@@ -6,6 +6,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { GssError } from "../../src/errors.js";
 import { Name } from "../../src/gss/name.js";
 import { GSS_MECH_NTLMSSP, GSS_MECH_SPNEGO } from "../../src/gss/oids.js";
 import { SecurityContext } from "../../src/gss/security-context.js";
@@ -14,6 +15,7 @@ import { encodeGssapiMessage } from "../../src/protocol/gssapi-message.js";
 import { assertEchoes } from "../support/conversation.js";
 import { ntlmCredential, ntlmUsers, usePlugin } from "../support/ntlmssp.js";
 import { echo, Origin } from "../support/origin.js";
+import { run } from "../support/processes.js";
 import { proxiedRealm } from "../support/proxied-realm.js";
 import { ProxyServer } from "../support/proxy.js";
 import { RawClient } from "../support/raw-client.js";
@@ -21,6 +23,14 @@ import { refusal } from "../support/refusal.js";
 import { showOnFailure } from "../support/show-on-failure.js";
 
 usePlugin();
+
+/**
+ * MIT 1.21 as the initiator refuses the last token of NTLMSSP inside SPNEGO, "accept-completed" without more, whoever
+ * the acceptor is (Debian 13; between two ends of python3-gssapi it is the same). The acceptor has done its part then.
+ */
+const initiatorsRefuse = /release 1\.2[1-9]/.test((await run("krb5-config", ["--version"])).stdout);
+const cannotEnd = (error: Error) =>
+  initiatorsRefuse && error instanceof GssError && error.code === "BAD_TOKEN" && error.minor === 100005;
 
 test("NTLMSSP", async (t) => {
   const { realm, proxy } = await proxiedRealm(t, async (realm) => {
@@ -39,7 +49,17 @@ test("NTLMSSP", async (t) => {
     for (const level of [1, 2] as const) {
       await t.test(`${name}, level ${level}`, async () => {
         const client = await RawClient.connect(proxy.port);
-        const tokens = await client.authenticate({ mechanism, credential });
+        const tokens = await client.authenticate({ mechanism, credential }).catch((error: Error) => {
+          if (mechanism !== GSS_MECH_SPNEGO || !cannotEnd(error)) throw error;
+          return null;
+        });
+        if (tokens === null) {
+          const line = await proxy.waitForLog(
+            (each) => each.msg === "authenticated" && each.client === client.address,
+          );
+          assert.deepEqual([line.principal, line.mechanism], ["DOM\\alice", "ntlmssp"]);
+          return client.close();
+        }
         assert.equal(tokens.length, answers);
         assert.equal(tokens.at(-1)?.length === 0, mechanism === GSS_MECH_NTLMSSP, "the last one is empty");
         assert.equal(await client.negotiate(level), level);
