@@ -26,7 +26,7 @@ tests=$(
   curl socat             # ... and the same
   proxychains4           # ... and the same, in front of a program that knows no proxy
   python3-socks          # ... and the same, UDP too (PySocks)
-  dante-client tnftp     # BIND, by an ftp client in active mode ...
+  tnftp                  # BIND, by an ftp client in active mode (and Dante's library, which is fetched) ...
   python3-pyftpdlib      # ... and the server for it
   stunnel4               # TLS in front of a client that has none
   iproute2               # addresses and routes in a test's network namespace ...
@@ -39,7 +39,7 @@ tests=$(
   oidentd                # an Ident server that others wrote
   dnsmasq-base           # DNS over UDP through the proxy (the program alone, no service)
   clang-format           # npm run lint
-  debian-archive-keyring # to check the signatures of a newer curl
+  debian-archive-keyring # to check the signatures of what is fetched of other Debian releases
   krb5-pkinit            # anonymous tickets (kinit -n)
   gss-ntlmssp            # NTLMSSP, a mechanism that is a plugin of the GSS-API library
 PACKAGES

@@ -1,6 +1,6 @@
 /**
  * BIND as it is used: an ftp client in active mode (tnftp) that knows nothing of SOCKS, made to use it by Dante's
- * socksify, against an FTP server that others wrote (pyftpdlib). The server's data connections come in through the proxy.
+ * library, against an FTP server that others wrote (pyftpdlib). The server's data connections come in through the proxy.
  * SOCKS4, SOCKS5, and SOCKS5 with a password; files both ways.
  */
 import assert from "node:assert/strict";
@@ -8,11 +8,15 @@ import { randomBytes } from "node:crypto";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { PASSWORD, PlainProxy, USER } from "../support/plain-proxy.js";
 import { run } from "../support/processes.js";
 import { pythonFtpServer } from "../support/python.js";
 
+const FETCH_DANTE = fileURLToPath(new URL("../../../scripts/fetch-dante.sh", import.meta.url));
+
 test("active-mode FTP through the proxy", async (t) => {
+  const library = (await run(FETCH_DANTE, [], { timeoutMs: 110_000 })).stdout.trim();
   const proxy = await PlainProxy.start(t);
   const { dir } = proxy.realm;
   const [served, local] = [path.join(dir, "served"), path.join(dir, "local")];
@@ -48,10 +52,10 @@ test("active-mode FTP through the proxy", async (t) => {
          }\n`,
       );
       const commands = ["user anonymous x", "binary", "get there got", "put here put", "ls", "quit"];
-      const { stdout } = await run("socksify", ["tnftp", "-A", "-n", "-v", "127.0.0.1", String(port)], {
+      const { stdout } = await run("tnftp", ["-A", "-n", "-v", "127.0.0.1", String(port)], {
         cwd: local,
         // The loopback interface is a network like any other; without this Dante would leave it alone.
-        env: { ...env, SOCKS_CONF: configuration, SOCKS_AUTOADD_LANROUTES: "no" },
+        env: { ...env, LD_PRELOAD: library, SOCKS_CONF: configuration, SOCKS_AUTOADD_LANROUTES: "no" },
         input: `${commands.join("\n")}\n`,
       });
       assert.equal(stdout.match(/^226 /gm)?.length, 3, stdout);
