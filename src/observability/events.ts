@@ -30,7 +30,7 @@ export interface AuditRecord {
   bytesUp: number;
   /** Plain octets, destination to client. */
   bytesDown: number;
-  /** Octets of frames received from and sent to the client; 0 at level none. */
+  /** Octets of frames, datagrams among them, received from and sent to the client; 0 at level none. */
   sealedUp: number;
   sealedDown: number;
   /** Seconds. */
@@ -55,6 +55,15 @@ export type ServerEvent =
   | { type: "level-agreed"; subject: SessionSubject; offered: string; level: string }
   | { type: "request"; subject: SessionSubject; command: string; destination: string }
   | { type: "connected"; subject: SessionSubject; address: string; bound: string }
+  /** Datagrams to it are dropped. `untold`: others since the last such event, of which too many came to tell of each. */
+  | {
+      type: "destination-refused";
+      subject: SessionSubject;
+      destination: string;
+      code: string;
+      reason: string;
+      untold: number;
+    }
   /** The session can't go on; `step` names the part of the protocol it was in. */
   | { type: "session-failed"; subject: SessionSubject; step: string; code: string; reason: string }
   | { type: "session-closed"; record: AuditRecord }

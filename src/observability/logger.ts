@@ -61,6 +61,10 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
       );
     case "connected":
       return logger.info({ ...event.subject, address: event.address, bound: event.bound }, "connected");
+    case "destination-refused": {
+      const { type, subject, ...fields } = event;
+      return logger.warn({ ...subject, ...fields }, "destination refused");
+    }
     case "session-failed":
       return logger.warn(
         { ...event.subject, step: event.step, code: event.code, reason: event.reason },

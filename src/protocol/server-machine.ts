@@ -87,7 +87,6 @@ const WAITING: ReadonlySet<ServerState> = new Set([
 const abort = () => ABORT;
 const wrongPassword = () => encodeStatus(STATUS.FAILURE);
 const refusal = (error: GssocksError, machine: ServerMachine) => machine.refusal(error);
-const ignore = () => [];
 
 const table: { readonly [State in ServerState]: Row } = {
   method: { parse: (machine) => machine.selectMethod() },
@@ -102,8 +101,11 @@ const table: { readonly [State in ServerState]: Row } = {
   },
   request: { parse: (machine) => machine.takeRequest(), farewell: refusal },
   "socks4-request": { parse: (machine) => machine.takeSocks4Request(), farewell: refusal },
-  // A client that has sent all it has to say may half-close while we dial.
-  deciding: { replied: (machine, input) => machine.replied(input), ended: ignore, farewell: refusal },
+  deciding: {
+    replied: (machine, input) => machine.replied(input),
+    ended: (machine) => machine.endedEarly(),
+    farewell: refusal,
+  },
   binding: { replied: (machine, input) => machine.replied(input), farewell: refusal },
   relaying: {},
   closed: {},
@@ -180,8 +182,14 @@ export class ServerMachine {
         `the client closed after our counter-offer: it offered level ${offered}, we answered ${level} (gssapi.protectionLevels)`,
       );
     }
-    const missing = this.#received.length > 0 ? "in the middle of a message" : "without a message";
-    throw new PeerError("CLOSED_EARLY", `the client closed ${missing} (${STEPS[this.#state]})`);
+    throw this.#closedEarly();
+  }
+
+  #closedEarly(): PeerError {
+    // Of BIND, it is data for the peer.
+    const inside = this.#received.length > 0 && this.#cmd !== CMD.BIND;
+    const missing = inside ? "in the middle of a message" : "without a message";
+    return new PeerError("CLOSED_EARLY", `the client closed ${missing} (${STEPS[this.#state]})`);
   }
 
   // --- Handlers of the table; called by it alone --------------------------------------------------------------------
@@ -322,6 +330,15 @@ export class ServerMachine {
     this.#state = "deciding";
     this.#cmd = request.cmd;
     return [{ type: "request", request, user }];
+  }
+
+  /**
+   * @internal A client that has sent all it has to say may half-close while we dial. Where it waits for a peer, its end
+   * is all that can tell that it is gone: nobody would look again until the port's time is over.
+   */
+  endedEarly(): ServerEffect[] {
+    if (this.#cmd === CMD.BIND) throw this.#closedEarly();
+    return [];
   }
 
   /** @internal */

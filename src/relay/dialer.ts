@@ -169,7 +169,8 @@ const WORDS: Readonly<Record<number, string>> = {
   [REP.TTL_EXPIRED]: "no answer",
 };
 
-function dialError(address: string, port: number, error: NodeJS.ErrnoException): NetworkError {
+/** Why `address` could not be reached. */
+export function dialError(address: string, port: number, error: NodeJS.ErrnoException): NetworkError {
   const code = error.code ?? "unknown error";
   const rep = REP_OF_ERRNO[code] ?? REP.GENERAL_FAILURE;
   const words = WORDS[rep] === undefined ? code : `${WORDS[rep]} (${code})`;

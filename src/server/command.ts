@@ -1,20 +1,21 @@
 /** What a request asks for (RFC 1928 §4), once it is known who asks: judged by the rules, then done. */
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import type { Socket } from "node:net";
-import { PeerError, PolicyError } from "../errors.js";
+import { GssocksError, PeerError, PolicyError } from "../errors.js";
 import type { Observer } from "../observability/events.js";
 import { type AuthMethodName, isProven } from "../policy/auth-methods.js";
+import type { Decision } from "../policy/decision.js";
 import type { Ruleset } from "../policy/ruleset.js";
-import { type Endpoint, formatEndpoint, parseHost } from "../protocol/address.js";
+import { type Endpoint, formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
 import { CMD, REP } from "../protocol/constants.js";
 import { type BindOptions, bind } from "../relay/bind.js";
 import type { DatagramProtection } from "../relay/datagram-protection.js";
 import { dial } from "../relay/dialer.js";
+import { facingAddress } from "../relay/facing-address.js";
 import { UdpAssociation } from "../relay/udp-associate.js";
 import { Association, type AssociationTimeouts } from "./association.js";
 import { type Authorized, authorize, DeniedError } from "./authorize.js";
 import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
+import { RefusedDestinations } from "./refused-destinations.js";
 import type { SessionRecord } from "./session-record.js";
 
 export type CommandName = "connect" | "bind" | "udp-associate";
@@ -74,6 +75,7 @@ export class Command {
   readonly #options: CommandOptions;
   #destination: Socket | null = null;
   #association: Association | null = null;
+  #refused: RefusedDestinations | null = null;
   #forget: () => void = () => {};
 
   constructor(socket: Socket, record: SessionRecord, options: CommandOptions) {
@@ -111,6 +113,7 @@ export class Command {
     this.#forget();
     if (destination) this.#destination?.destroy();
     this.#association?.close();
+    this.#refused?.close();
   }
 
   async #connect(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
@@ -136,30 +139,33 @@ export class Command {
     const { ruleset, commands, timeouts } = this.#options;
     const [first = ""] = authorized.keys();
     const anybody = first === "0.0.0.0" || first === "::";
-    const accepts = (address: string) =>
-      anybody
-        ? ruleset.evaluate({ name: null, address, port: dst.port, method }).effect === "allow"
-        : authorized.has(address);
-    const address = anybody ? (this.#socket.localAddress as string) : await addressFacing(first);
+    const judge = (address: string): Decision | undefined =>
+      anybody ? ruleset.evaluate({ name: null, address, port: dst.port, method }) : authorized.get(address);
+    const accepts = (address: string) => judge(address)?.effect === "allow";
+    const address = anybody
+      ? (this.#socket.localAddress as string)
+      : await facingAddress([...authorized.keys()], dst.port);
     const { ports } = commands.bind;
     const bound = await bind({ address, ports, accepts, timeout: timeouts.bind, signal });
     reply(bound.bnd);
     const socket = await bound.peer;
+    this.#record.known.rule = judge(plainAddress(socket.remoteAddress ?? ""))?.rule ?? null;
     this.#joined(socket, method, signal);
     reply(endpoint(socket.remoteAddress, socket.remotePort));
   }
 
   /** Each destination is judged when the client first sends to it; `announced` is where it says it will send from. */
   async #associate(announced: Endpoint, { method, datagrams, reply, signal }: Asking): Promise<void> {
-    const { commands, ruleset, timeouts } = this.#options;
+    const { commands, timeouts, observer } = this.#options;
     const { ports, advertise, destinations, datagramsPerSecond, fromAnyone } = commands.udp;
+    this.#refused = new RefusedDestinations(this.#record.subject, destinations, observer);
     const relay = await UdpAssociation.open({
       address: this.#socket.localAddress as string,
       advertised: advertise ?? undefined,
       ports,
       client: { address: this.#socket.remoteAddress as string, announced },
       protection: datagrams(),
-      authorize: async (dst) => [...(await authorize(ruleset, dst, method)).keys()],
+      authorize: (dst) => this.#authorizeDatagrams(dst, method),
       limits: { destinations, datagramsPerSecond },
       fromAnyone,
     });
@@ -176,6 +182,15 @@ export class Command {
       return authorized;
     } catch (error) {
       if (error instanceof DeniedError) this.#record.known.rule = error.decision.rule;
+      throw error;
+    }
+  }
+
+  async #authorizeDatagrams(dst: Endpoint, method: AuthMethodName): Promise<string[]> {
+    try {
+      return [...(await authorize(this.#options.ruleset, dst, method)).keys()];
+    } catch (error) {
+      if (error instanceof GssocksError) this.#refused?.add(dst, error);
       throw error;
     }
   }
@@ -200,16 +215,4 @@ function addressOf(socket: Socket, end: "local" | "remote"): TcpAddress {
 
 function endpoint(address = "0.0.0.0", port = 0): Endpoint {
   return { host: parseHost(address), port };
-}
-
-/** Our address on the way to `address`: what a peer there can reach. Nothing is sent to find out. */
-async function addressFacing(address: string): Promise<string> {
-  const probe = createSocket(address.includes(":") ? "udp6" : "udp4");
-  try {
-    probe.connect(1, address);
-    await once(probe, "connect");
-    return probe.address().address;
-  } finally {
-    probe.close();
-  }
 }

@@ -55,6 +55,7 @@ export class Connection {
   #identity: Identity | null = null;
   #protection: MessageProtection | null = null;
   #sealed: ContextProtection | null = null;
+  #sealedDatagrams: ContextDatagramProtection | null = null;
   #deadline: NodeJS.Timeout | undefined;
   readonly #command: Command;
   #pump: Pump | null = null;
@@ -291,7 +292,8 @@ export class Connection {
 
   #datagrams(): DatagramProtection {
     if (this.#sealed === null) return CLEAR_DATAGRAMS;
-    return new ContextDatagramProtection(this.#context, this.#sealed.level);
+    this.#sealedDatagrams = new ContextDatagramProtection(this.#context, this.#sealed.level);
+    return this.#sealedDatagrams;
   }
 
   #relay(rest: Buffer): void {
@@ -352,8 +354,13 @@ export class Connection {
       observer({ type: "session-failed", subject, step, code: error.code, reason: error.message });
     }
     const { up, down } = (this.#pump ?? this.#command.association)?.carried ?? { up: 0, down: 0 };
-    const { opened = 0, sealed = 0 } = this.#sealed?.counters ?? {};
-    const octets = { bytesUp: up, bytesDown: down, sealedUp: opened, sealedDown: sealed };
+    const frames = [this.#sealed, this.#sealedDatagrams].map((each) => each?.counters);
+    const octets = {
+      bytesUp: up,
+      bytesDown: down,
+      sealedUp: frames.reduce((sum, each) => sum + (each?.opened ?? 0), 0),
+      sealedDown: frames.reduce((sum, each) => sum + (each?.sealed ?? 0), 0),
+    };
     observer({ type: "session-closed", record: this.#record.close(error, octets) });
     if (this.#socket.closed) this.#resolveDone();
     else this.#socket.once("close", this.#resolveDone);

@@ -149,6 +149,11 @@ test("BIND: no peer comes, or the client goes", () => {
   const gone = bound();
   gone.feed({ type: "ended" });
   assert.equal(gone.log.at(-1), "refuse CLOSED_EARLY in binding");
+  // Before the first reply, too: afterwards no end would come.
+  const early = new FakeServer({ methods: [0], hold: true });
+  early.octets(hex(`${NONE} ${request("02")} ${DATA}`));
+  early.feed({ type: "ended" });
+  assert.equal(early.log.at(-1), "refuse CLOSED_EARLY in deciding");
 });
 
 test("UDP ASSOCIATE: one reply, and nothing more is looked at", () => {
