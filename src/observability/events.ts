@@ -64,6 +64,14 @@ export type ServerEvent =
       reason: string;
       untold: number;
     }
+  /** UDP ASSOCIATE: the datagrams that were relayed, and those that were dropped, by reason. */
+  | {
+      type: "association-closed";
+      subject: SessionSubject;
+      datagramsUp: number;
+      datagramsDown: number;
+      dropped: Readonly<Record<string, number>>;
+    }
   /** The session can't go on; `step` names the part of the protocol it was in. */
   | { type: "session-failed"; subject: SessionSubject; step: string; code: string; reason: string }
   | { type: "session-closed"; record: AuditRecord }

@@ -65,6 +65,10 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
       const { type, subject, ...fields } = event;
       return logger.warn({ ...subject, ...fields }, "destination refused");
     }
+    case "association-closed": {
+      const { type, subject, ...fields } = event;
+      return logger.info({ ...subject, ...fields }, "association closed");
+    }
     case "session-failed":
       return logger.warn(
         { ...event.subject, step: event.step, code: event.code, reason: event.reason },

@@ -39,6 +39,16 @@ export class Association {
     return { up: up.octets, down: down.octets };
   }
 
+  /** Datagrams, for the log; of drops only those that there were. */
+  get counts(): { datagramsUp: number; datagramsDown: number; dropped: Record<string, number> } {
+    const { carried, dropped } = this.#relay;
+    return {
+      datagramsUp: carried.up.datagrams,
+      datagramsDown: carried.down.datagrams,
+      dropped: Object.fromEntries(Object.entries(dropped).filter(([, count]) => count > 0)),
+    };
+  }
+
   /** From the reply on: the connection carries nothing more but its end. */
   watch(): void {
     const { idle, total } = this.#timeouts;

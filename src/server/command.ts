@@ -112,8 +112,11 @@ export class Command {
   close(destination: boolean): void {
     this.#forget();
     if (destination) this.#destination?.destroy();
-    this.#association?.close();
     this.#refused?.close();
+    if (this.#association === null) return;
+    this.#association.close();
+    const { subject } = this.#record;
+    this.#options.observer({ type: "association-closed", subject, ...this.#association.counts });
   }
 
   async #connect(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
