@@ -11,8 +11,8 @@ export interface PortRange {
 
 export type Received = (datagram: Buffer, from: { address: string; port: number }) => void;
 
-/** Octets that may wait in a socket until the network takes them. */
-const MAX_QUEUED = 1 << 20;
+/** Octets that may wait in a socket until the network takes them: twice what a session over TCP holds each way. */
+const MAX_QUEUED = 4 * 65536;
 
 /**
  * @param ports to choose from; null: the system picks
