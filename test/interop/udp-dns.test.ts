@@ -1,21 +1,18 @@
-// Real DNS through a UDP association: a resolver that others wrote (c-ares, Node's own) asks a server that others wrote
-// (dnsmasq), under each level; the rules decide which server may be asked.
+// Real DNS through a server process's UDP association: a resolver that others wrote (c-ares, Node's own) asks a server that
+// others wrote (dnsmasq), under each level; the rules decide which server may be asked.
 import assert from "node:assert/strict";
 import { createSocket, type RemoteInfo } from "node:dgram";
 import { Resolver } from "node:dns/promises";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
-import { setImmediate as nextTurn } from "node:timers/promises";
 import type { HostPort } from "../../src/client/handshake.js";
-import type { UdpAssociation } from "../../src/client/udp-association.js";
-import type { Endpoint } from "../../src/protocol/address.js";
-import { authorize } from "../../src/server/authorize.js";
+import { type ProtectionLevel, type UdpAssociation, udpAssociate } from "../../src/index.js";
 import { type DnsServer, startDnsServer } from "../support/dns-server.js";
 import { ENCTYPES } from "../support/enctypes.js";
-import { udpEnds } from "../unit/client/udp-ends.js";
-import { ruleset } from "../unit/policy/rules.js";
+import { proxiedRealm } from "../support/proxied-realm.js";
 import { drops } from "../unit/relay/datagram-peers.js";
-import { contexts } from "../unit/relay/established-contexts.js";
+
+const LEVELS = ["confidentiality", "integrity", "none"] as const;
 
 const RECORDS = [
   "host-record=db.example.test,192.0.2.53,2001:db8::53",
@@ -50,46 +47,62 @@ function resolverOf(server: string): Resolver {
   return resolver;
 }
 
-test("DNS over UDP ASSOCIATE", async (t) => {
-  const dns: DnsServer = await startDnsServer(t, RECORDS);
-  const { ruleset: rules } = ruleset([["allow", `${dns.address}:${dns.port}`]]);
-  const relay = { authorize: async (dst: Endpoint) => [...(await authorize(rules, dst, "gssapi")).keys()] };
-  const server = { host: dns.address, port: dns.port };
+for (const enctype of ENCTYPES) {
+  test(`DNS over UDP ASSOCIATE: ${enctype}`, async (t) => {
+    const dns: DnsServer = await startDnsServer(t, RECORDS);
+    const server = { host: dns.address, port: dns.port };
+    const config = {
+      gssapi: { protectionLevels: [...LEVELS] },
+      rules: [{ allow: { to: [`${dns.address}:${dns.port}`] } }],
+    };
+    const { proxy } = await proxiedRealm(t, config, { enctypes: [enctype] });
+    const associate = async (t: TestContext, level: ProtectionLevel) => {
+      const association = await udpAssociate({
+        proxy: { host: "localhost", port: proxy.port },
+        levels: [level],
+      });
+      t.after(() => association.close());
+      return association;
+    };
 
-  for (const enctype of ENCTYPES) {
-    await t.test(enctype, async (t) => {
-      const establish = await contexts(t, { enctypes: [enctype] });
-      for (const level of ["none", "integrity", "confidentiality"] as const) {
-        await t.test(`level ${level}`, async (t) => {
-          const pair = level === "none" ? null : { contexts: await establish(), level };
-          const ends = await udpEnds(t, { pair, relay });
-          const resolver = resolverOf(await forwarder(t, ends.association, server));
-          assert.deepEqual(await resolver.resolve4("db.example.test"), ["192.0.2.53"]);
-          assert.deepEqual(await resolver.resolve6("db.example.test"), ["2001:db8::53"]);
-          assert.deepEqual(await resolver.resolveTxt("db.example.test"), [["kept in the cellar"]]);
-          await assert.rejects(resolver.resolve4("nowhere.example.test"), { code: "ENOTFOUND" });
-          const numbers = Array.from({ length: 100 }, (_, number) => number);
-          const found = await Promise.all(
-            numbers.map((number) => resolver.resolve4(`host${number}.example.test`)),
-          );
-          assert.deepEqual(
-            found.flat(),
-            numbers.map((number) => `192.0.2.${number}`),
-          );
-          assert.deepEqual([drops(ends.relay), drops(ends.association)], [{}, {}]);
-        });
-      }
+    for (const level of LEVELS) {
+      await t.test(`level ${level}`, async (t) => {
+        const association = await associate(t, level);
+        const resolver = resolverOf(await forwarder(t, association, server));
+        assert.deepEqual(await resolver.resolve4("db.example.test"), ["192.0.2.53"]);
+        assert.deepEqual(await resolver.resolve6("db.example.test"), ["2001:db8::53"]);
+        assert.deepEqual(await resolver.resolveTxt("db.example.test"), [["kept in the cellar"]]);
+        await assert.rejects(resolver.resolve4("nowhere.example.test"), { code: "ENOTFOUND" });
+        const numbers = Array.from({ length: 100 }, (_, number) => number);
+        const found = await Promise.all(
+          numbers.map((number) => resolver.resolve4(`host${number}.example.test`)),
+        );
+        assert.deepEqual(
+          found.flat(),
+          numbers.map((number) => `192.0.2.${number}`),
+        );
+        assert.deepEqual(drops(association), {});
+        association.close();
+        const record = await proxy.audit((each) => each.level === level);
+        const closed = await proxy.waitForLog(
+          ({ msg, session }) => msg === "association closed" && session === record.session,
+        );
+        assert.deepEqual(closed.dropped, {});
+      });
+    }
+
+    await t.test("a server that no rule allows is not asked", async (t) => {
+      const association = await associate(t, "confidentiality");
+      const other = { host: "127.0.0.1", port: dns.port };
+      const resolver = resolverOf(await forwarder(t, association, other));
+      const asked = assert.rejects(resolver.resolve4("db.example.test"), { code: "ECANCELLED" });
+      const line = await proxy.waitForLog(({ msg }) => msg === "destination refused");
+      assert.deepEqual([line.destination, line.code], [`127.0.0.1:${dns.port}`, "RULE_DENIED"]);
+      resolver.cancel();
+      await asked;
+      association.close();
+      const record = await proxy.audit(({ session }) => session === line.session);
+      assert.deepEqual([record.bytesUp, record.bytesDown], [0, 0]);
     });
-  }
-
-  await t.test("a server that no rule allows is not asked", async (t) => {
-    const ends = await udpEnds(t, { relay });
-    const other = { host: "127.0.0.1", port: dns.port };
-    const resolver = resolverOf(await forwarder(t, ends.association, other));
-    const asked = assert.rejects(resolver.resolve4("db.example.test"), { code: "ECANCELLED" });
-    while (ends.relay.dropped.denied === 0) await nextTurn();
-    resolver.cancel();
-    await asked;
-    assert.equal(ends.relay.carried.up.datagrams, 0);
   });
-});
+}
