@@ -145,9 +145,7 @@ export class Command {
     const judge = (address: string): Decision | undefined =>
       anybody ? ruleset.evaluate({ name: null, address, port: dst.port, method }) : authorized.get(address);
     const accepts = (address: string) => judge(address)?.effect === "allow";
-    const address = anybody
-      ? (this.#socket.localAddress as string)
-      : await facingAddress([...authorized.keys()], dst.port);
+    const address = anybody ? (this.#socket.localAddress as string) : await facingAddress(first, dst.port);
     const { ports } = commands.bind;
     const bound = await bind({ address, ports, accepts, timeout: timeouts.bind, signal });
     reply(bound.bnd);

@@ -143,7 +143,7 @@ inNetworkNamespace(import.meta.url, NETWORK, () => {
       });
     }
 
-    await t.test("a name: those of its addresses that there is a way to", async (t) => {
+    await t.test("a name: on the way to that of its addresses that there is one to", async (t) => {
       const waiting = await wait(t, proxy, { dst: "ftp.example.test" });
       assert.deepEqual(waiting.bnd.host, endpoint(PEER, 0).host);
       assert.equal(await fate(knock(t, waiting.bnd, "127.0.0.1")), "ECONNRESET");
