@@ -55,6 +55,14 @@ export type ServerEvent =
   | { type: "level-agreed"; subject: SessionSubject; offered: string; level: string }
   | { type: "request"; subject: SessionSubject; command: string; destination: string }
   | { type: "connected"; subject: SessionSubject; address: string; bound: string }
+  /** An association may send to it: told once, as CONNECT has its audit record. */
+  | {
+      type: "destination-allowed";
+      subject: SessionSubject;
+      destination: string;
+      address: string;
+      rule: number | null;
+    }
   /** Datagrams to it are dropped. `untold`: others since the last such event, of which too many came to tell of each. */
   | {
       type: "destination-refused";

@@ -61,6 +61,10 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
       );
     case "connected":
       return logger.info({ ...event.subject, address: event.address, bound: event.bound }, "connected");
+    case "destination-allowed": {
+      const { type, subject, ...fields } = event;
+      return logger.info({ ...subject, ...fields }, "destination allowed");
+    }
     case "destination-refused": {
       const { type, subject, ...fields } = event;
       return logger.warn({ ...subject, ...fields }, "destination refused");

@@ -11,6 +11,7 @@ import { type BindOptions, bind } from "../relay/bind.js";
 import type { DatagramProtection } from "../relay/datagram-protection.js";
 import { dial } from "../relay/dialer.js";
 import { facingAddress } from "../relay/facing-address.js";
+import { LruMap } from "../relay/lru-map.js";
 import { UdpAssociation } from "../relay/udp-associate.js";
 import { Association, type AssociationTimeouts } from "./association.js";
 import { type Authorized, authorize, DeniedError } from "./authorize.js";
@@ -76,6 +77,8 @@ export class Command {
   #destination: Socket | null = null;
   #association: Association | null = null;
   #refused: RefusedDestinations | null = null;
+  /** Destinations of an association that were told of; judgements are made anew now and then. */
+  #allowed: LruMap<true> | null = null;
   #forget: () => void = () => {};
 
   constructor(socket: Socket, record: SessionRecord, options: CommandOptions) {
@@ -159,6 +162,7 @@ export class Command {
   async #associate(announced: Endpoint, { method, datagrams, reply, signal }: Asking): Promise<void> {
     const { commands, timeouts, observer } = this.#options;
     const { ports, advertise, destinations, datagramsPerSecond, fromAnyone } = commands.udp;
+    this.#allowed = new LruMap(destinations);
     this.#refused = new RefusedDestinations(this.#record.subject, destinations, observer);
     const relay = await UdpAssociation.open({
       address: this.#socket.localAddress as string,
@@ -189,11 +193,22 @@ export class Command {
 
   async #authorizeDatagrams(dst: Endpoint, method: AuthMethodName): Promise<string[]> {
     try {
-      return [...(await authorize(this.#options.ruleset, dst, method)).keys()];
+      const authorized = await authorize(this.#options.ruleset, dst, method);
+      this.#tellAllowed(dst, authorized);
+      return [...authorized.keys()];
     } catch (error) {
       if (error instanceof GssocksError) this.#refused?.add(dst, error);
       throw error;
     }
+  }
+
+  #tellAllowed(dst: Endpoint, authorized: Authorized): void {
+    const destination = formatEndpoint(dst);
+    const [[address, { rule }] = ["", { rule: null }]] = authorized;
+    if (this.#allowed?.get(destination)) return;
+    this.#allowed?.set(destination, true);
+    const { subject } = this.#record;
+    this.#options.observer({ type: "destination-allowed", subject, destination, address, rule });
   }
 
   #joined(destination: Socket, method: AuthMethodName, signal: AbortSignal): void {

@@ -220,6 +220,22 @@ inNetworkNamespace(import.meta.url, NETWORK, () => {
         .log()
         .filter(({ msg, client }) => msg === "destination refused" && client === ends.client.address);
 
+    await t.test("an allowed one leaves one line of the log", async (t) => {
+      const ends = await associate(t, proxy);
+      await ends.assertEchoes(destination);
+      await ends.assertEchoes(destination);
+      await ends.end();
+      const lines = proxy
+        .log()
+        .filter(({ msg, client }) => msg === "destination allowed" && client === ends.client.address);
+      const { host, port } = destination;
+      const address = host.kind === "domain" ? host.name : host.address;
+      assert.deepEqual(
+        lines.map((line) => [line.principal, line.destination, line.address, line.rule]),
+        [["alice@EXAMPLE.TEST", `${address}:${port}`, address, 2]],
+      );
+    });
+
     await t.test("a refused one costs its datagrams alone, and one line of the log", async (t) => {
       const REFUSED: readonly [host: string, code: string, reason: RegExp][] = [
         [DENIED, "RULE_DENIED", /^192\.0\.2\.66:53 is denied: rule 1 denies 192\.0\.2\.66$/],
