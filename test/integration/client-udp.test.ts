@@ -8,6 +8,7 @@ import { once } from "node:events";
 import { type TestContext, test } from "node:test";
 import { type ProtectionLevel, type UdpAssociation, udpAssociate } from "../../src/index.js";
 import { ENCTYPES } from "../support/enctypes.js";
+import { LOCALHOST } from "../support/localhost.js";
 import { proxiedRealm } from "../support/proxied-realm.js";
 
 const LEVELS = ["confidentiality", "integrity", "none"] as const;
@@ -33,7 +34,11 @@ for (const enctype of ENCTYPES) {
   test(`UDP through our client, ${enctype}`, async (context) => {
     const config = { gssapi: { protectionLevels: [...LEVELS] }, timeouts: { idle: "3s" } };
     const { proxy } = await proxiedRealm(context, config, { enctypes: [enctype] });
-    const ports = { ipv4: await echoServer(context, "127.0.0.1"), ipv6: await echoServer(context, "::1") };
+    const ports = {
+      ipv4: await echoServer(context, "127.0.0.1"),
+      ipv6: await echoServer(context, "::1"),
+      named: await echoServer(context, LOCALHOST),
+    };
     const open = async (level: ProtectionLevel) => {
       const association = await udpAssociate({
         proxy: { host: "localhost", port: proxy.port },
@@ -50,7 +55,7 @@ for (const enctype of ENCTYPES) {
         assert.deepEqual(await ask(association, four.host, four.port, "four"), { text: "four", from: four });
         const six = { host: "::1", port: ports.ipv6 };
         assert.deepEqual(await ask(association, six.host, six.port, "six"), { text: "six", from: six });
-        const named = await ask(association, "localhost", ports.ipv4, "by name");
+        const named = await ask(association, "localhost", ports.named, "by name");
         assert.equal(named.text, "by name");
 
         const left = new Set(Array.from({ length: 200 }, (_, index) => `datagram ${index}`));

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { LOCALHOST } from "../support/localhost.js";
 import { echo } from "../support/origin.js";
 import { type Conversation, PASSWORD, PlainProxy, USER } from "../support/plain-proxy.js";
 import { type PysocksJob, pysocks } from "../support/python.js";
@@ -35,7 +36,7 @@ test("PySocks through the proxy", async (t) => {
     ["SOCKS4a, a name that the proxy resolves", open(4), "localhost", false, byName],
     ["SOCKS4 with a user", guarded(4), "127.0.0.1", false, asserted],
     ["SOCKS5", open(5), "127.0.0.1", false, {}],
-    ["SOCKS5, a name that PySocks resolves", open(5), "localhost", true, {}],
+    ["SOCKS5, a name that PySocks resolves", open(5), "localhost", true, { at: LOCALHOST }],
     ["SOCKS5, a name that the proxy resolves", open(5), "localhost", false, byName],
     ["SOCKS5 to an IPv6 address through another one", openIpv6, "::1", false, { at: "::1" }],
     ["SOCKS5 with a password", guarded(5), "127.0.0.1", false, named],
@@ -58,7 +59,7 @@ test("PySocks through the proxy", async (t) => {
   ];
   for (const [what, through, host, { principal = null, method = "none" }] of associations) {
     await t.test(what, async (t) => {
-      const peer = await Peer.bind(t);
+      const peer = await Peer.bind(t, host === "localhost" ? LOCALHOST : host);
       peer.socket.on("message", (data, { address, port }) => peer.socket.send(data, port, address));
       const { port } = peer.socket.address();
       const isNew = proxy.server.later();

@@ -9,6 +9,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { test } from "node:test";
 import { SocksClient, type SocksClientOptions, type SocksProxy, type SocksRemoteHost } from "socks";
+import { LOCALHOST } from "../support/localhost.js";
 import { echo } from "../support/origin.js";
 import { type Conversation, PASSWORD, PlainProxy, USER } from "../support/plain-proxy.js";
 import { Peer } from "../unit/relay/datagram-peers.js";
@@ -116,7 +117,7 @@ test("npm socks through the proxy", async (t) => {
   ];
   for (const [what, through, at, { asks = at, method, principal = null }] of associations) {
     await t.test(`UDP ASSOCIATE, ${what}`, async (t) => {
-      const peer = await Peer.bind(t, at);
+      const peer = await Peer.bind(t, asks === "localhost" ? LOCALHOST : at);
       peer.socket.on("message", (data, { address, port }) => peer.socket.send(data, port, address));
       const family = at.includes(":") ? "udp6" : "udp4";
       const ours = createSocket(family);

@@ -19,6 +19,9 @@ export interface Farewell {
   how: "end" | "reset";
 }
 
+/** Local addresses of this process so far. The system gives one again soon after a reset. */
+const used = new Set<string>();
+
 export class RawClient {
   readonly socket: Socket;
   /** As `address:port`, as the audit record has it. */
@@ -49,7 +52,15 @@ export class RawClient {
   static async connect(port: number, host = "127.0.0.1", localAddress?: string): Promise<RawClient> {
     const socket = connect({ port, host, localAddress, allowHalfOpen: true, noDelay: true });
     await once(socket, "connect");
-    return new RawClient(socket);
+    const client = new RawClient(socket);
+    // Its address is what its audit record is found by, so it must be nobody else's.
+    if (used.has(client.address)) {
+      const another = await RawClient.connect(port, host, localAddress);
+      client.vanish();
+      return another;
+    }
+    used.add(client.address);
+    return client;
   }
 
   /** The established context. */
