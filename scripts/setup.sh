@@ -1,7 +1,7 @@
 #!/bin/bash
 # Makes a clean checkout ready: Debian packages, npm packages, the addon, the compiled TypeScript.
-# Runs before `npm start` and, with --test, before `npm test`. Does only what is missing; when nothing is, it takes
-# the second or so that TypeScript needs. Needs root, or sudo, for Debian packages only.
+# Runs before `npm start`, with --test before `npm test`, with --bench before `npm run bench`. Does only what is missing;
+# when nothing is, it takes the second or so that TypeScript needs. Needs root, or sudo, for Debian packages only.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -160,6 +160,14 @@ if [[ ${1:-} == --test ]] && older_than node_modules/kerberos/build/Release/kerb
     -Inode_modules/node-addon-api -Inode_modules/node-api-headers/include \
     node_modules/kerberos/src/kerberos.cc node_modules/kerberos/src/unix/*.cc -ldl \
     -o node_modules/kerberos/build/Release/kerberos.node
+fi
+
+# Client, origin and yardsticks of the benchmarks.
+if [[ ${1:-} == --test || ${1:-} == --bench ]] && older_than build/bench-peer test/bench/native; then
+  say "building the benchmarks' client"
+  read -ra krb5 < <(pkg-config --cflags --libs mit-krb5-gssapi mit-krb5)
+  quietly cc -std=c11 -D_DEFAULT_SOURCE -O2 -g -Wall -Wextra -Wshadow -Wconversion -pthread \
+    test/bench/native/*.c "${krb5[@]}" -o build/bench-peer
 fi
 
 node scripts/clean.mjs dist

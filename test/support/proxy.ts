@@ -21,8 +21,8 @@ export interface ProxyConfig {
 /** Another build of gssocks than the one that is tested. */
 export interface Build {
   cli: string;
-  /** Beside the realm's. */
-  env?: Readonly<Record<string, string>>;
+  /** Beside the realm's; an undefined value takes a variable away. */
+  env?: Readonly<Record<string, string | undefined>>;
 }
 
 export type LogLine = Record<string, unknown> & { msg: string };

@@ -1,0 +1,57 @@
+/**
+ * npm run bench -- [OPTION]... [NAME]...: measures, all benchmarks or those that are named.
+ *   --quick          a few seconds each, once
+ *   --json FILE      the results, to be kept
+ *   --svg FILE       the picture of `bulk` for the docs
+ *   --dante PATH     a build of Dante's server with GSS-API, to compare with
+ */
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { parseArgs } from "node:util";
+import { BENCHMARKS } from "./all.js";
+import { FULL, type Options, QUICK, type Row } from "./support/benchmark.js";
+import { installedDante } from "./support/dante.js";
+import { picture } from "./support/picture.js";
+import { table } from "./support/table.js";
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: "boolean", default: false },
+    json: { type: "string" },
+    svg: { type: "string" },
+    dante: { type: "string" },
+  },
+});
+const unknown = positionals.filter((name) => !BENCHMARKS.some((each) => each.name === name));
+if (unknown.length > 0) {
+  const names = BENCHMARKS.map(({ name }) => name).join(", ");
+  console.error(`no such benchmark: ${unknown.join(", ")} (there are: ${names})`);
+  process.exit(2);
+}
+
+const options: Options = {
+  scale: values.quick ? QUICK : FULL,
+  dantes: [
+    ...installedDante(),
+    ...(values.dante === undefined ? [] : [{ name: "dante-gss", path: values.dante, gss: true }]),
+  ],
+  progress: (text) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`);
+  },
+};
+const machine = { cpu: cpus()[0]?.model, cpus: cpus().length, node: process.version };
+const results: Record<string, { about: string; rows: Row[] }> = {};
+console.log(`${machine.cpus} × ${machine.cpu}, Node ${machine.node}`);
+for (const { name, about, run } of BENCHMARKS) {
+  if (positionals.length > 0 && !positionals.includes(name)) continue;
+  const rows = await run(options);
+  options.progress("");
+  console.log(`\n## ${name}\n\n${about}.\n\n${table(rows)}`);
+  results[name] = { about, rows };
+}
+if (values.json !== undefined) {
+  const whole = { date: new Date().toISOString(), machine, scale: options.scale, results };
+  writeFileSync(values.json, `${JSON.stringify(whole, null, 2)}\n`);
+}
+if (values.svg !== undefined) writeFileSync(values.svg, picture(results.bulk?.rows ?? []));

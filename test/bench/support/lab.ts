@@ -1,0 +1,168 @@
+/** What every benchmark begins with: a realm, an origin, and the servers that are compared. */
+import type { Running } from "../../support/processes.js";
+import { CLI, ProxyServer } from "../../support/proxy.js";
+import { Realm } from "../../support/realm.js";
+import type { Options } from "./benchmark.js";
+import { Dante } from "./dante.js";
+import { type Result, runLoad, startPorts } from "./peer.js";
+import { processes } from "./process-tree.js";
+
+export type Service = "source" | "sink" | "echo" | "hold" | "udp";
+export const LEVELS = ["clear", "none", "integrity", "confidentiality"] as const;
+/** `clear` is SOCKS5 without GSS; `direct` no SOCKS at all. */
+export type Level = (typeof LEVELS)[number] | "direct";
+
+/** A server under test, or a yardstick. */
+export interface Target {
+  readonly name: string;
+  readonly pid: number;
+  /** The client's arguments that lead through it to a service of the origin; null where it has no such level. */
+  way(level: Level, to: Service): readonly string[] | null;
+}
+
+export interface Measured {
+  result: Result;
+  /** Seconds on a processor: of the server's process tree, and of the client and the origin together. */
+  server: number;
+  client: number;
+}
+
+export class Lab {
+  /** gssocks, and the other servers there are. */
+  readonly servers: readonly Target[];
+  readonly relay: Target;
+  /** The origin itself: what client and origin can do with nobody between them. */
+  readonly straight: Target;
+  /** Of the client and of the servers. KRB5_TRACE would be half of what is measured. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly #origin: Running;
+  readonly #stops: (() => Promise<unknown>)[];
+
+  private constructor(
+    env: Lab["env"],
+    origin: Running,
+    targets: Pick<Lab, "servers" | "relay" | "straight">,
+    stops: (() => Promise<unknown>)[],
+  ) {
+    this.env = env;
+    this.#origin = origin;
+    this.servers = targets.servers;
+    this.relay = targets.relay;
+    this.straight = targets.straight;
+    this.#stops = stops;
+  }
+
+  static async start(options: Options, enctype: string): Promise<Lab> {
+    const stops: (() => Promise<unknown>)[] = [];
+    try {
+      const realm = await Realm.start({ enctypes: [enctype] });
+      stops.unshift(() => realm.stop());
+      await realm.kinit("alice");
+      const env = { ...realm.env, KRB5_TRACE: undefined };
+
+      const origin = await startPorts(["origin"]);
+      stops.unshift(() => origin.process.stop());
+      const relay = await startPorts([
+        "relay",
+        ...Object.entries(origin.ports).map(([name, port]) => `${name}=${port}`),
+      ]);
+      stops.unshift(() => relay.process.stop());
+
+      const proxy = await startProxy(realm);
+      stops.unshift(() => proxy.stop());
+      const servers = [socksTarget("gssocks", proxy.pid, proxyPorts(proxy), origin.ports)];
+      for (const build of options.dantes) {
+        const dante = await Dante.start(build, realm);
+        stops.unshift(() => dante.stop());
+        servers.push(socksTarget(build.name, dante.pid, dante.ports, origin.ports));
+      }
+      const targets = {
+        servers,
+        relay: directTarget("relay", relay.process.pid, relay.ports),
+        straight: directTarget("straight", origin.process.pid, origin.ports),
+      };
+      return new Lab(env, origin.process, targets, stops);
+    } catch (error) {
+      for (const stop of stops) await stop();
+      throw error;
+    }
+  }
+
+  /** The server under test. */
+  get gssocks(): Target {
+    return this.servers[0] as Target;
+  }
+
+  /** @returns null where the target has no such level */
+  async measure(
+    mode: string,
+    target: Target,
+    level: Level,
+    to: Service,
+    args: Readonly<Record<string, number>>,
+  ): Promise<Measured | null> {
+    const way = target.way(level, to);
+    if (way === null) return null;
+    const { result, spent } = await runLoad([mode, "--level", level, ...way, ...numbers(args)], this.env, [
+      target.pid,
+      this.#origin.pid,
+    ]);
+    const [server = 0, origin = 0] = spent;
+    return { result, server, client: (result.cpu ?? 0) + origin };
+  }
+
+  processes(target: Target): number {
+    return processes(target.pid);
+  }
+
+  async stop(): Promise<void> {
+    for (const stop of this.#stops) await stop();
+  }
+}
+
+/** As options of the command line. */
+export function numbers(args: Readonly<Record<string, number>>): string[] {
+  return Object.entries(args).flatMap(([name, value]) => [`--${name}`, `${value}`]);
+}
+
+function directTarget(name: string, pid: number, ports: Readonly<Record<string, number>>): Target {
+  return {
+    name,
+    pid,
+    way: (level, to) => (level === "direct" ? ["--connect", `${ports[to]}`] : null),
+  };
+}
+
+function socksTarget(
+  name: string,
+  pid: number,
+  ports: Readonly<Partial<Record<Level, number>>>,
+  origin: Readonly<Record<string, number>>,
+): Target {
+  return {
+    name,
+    pid,
+    way: (level, to) => {
+      const port = ports[level];
+      return port === undefined ? null : ["--connect", `${port}`, "--to", `${origin[to]}`];
+    },
+  };
+}
+
+function startProxy(realm: Realm): Promise<ProxyServer> {
+  const config = {
+    listeners: LEVELS.map((level) => ({
+      address: "127.0.0.1:0",
+      ...(level === "clear" ? { methods: ["none"] } : { gssapi: { protectionLevels: [level] } }),
+    })),
+    rules: [{ allow: { to: ["127.0.0.0/8"] } }],
+    limits: { sessions: 100_000, sessionsPerSource: 100_000 },
+    udp: { datagramsPerSecond: 1_000_000 },
+    log: { level: "info" },
+  };
+  return ProxyServer.start(realm, config, { cli: CLI, env: { KRB5_TRACE: undefined } });
+}
+
+function proxyPorts(proxy: ProxyServer): Partial<Record<Level, number>> {
+  return Object.fromEntries(LEVELS.map((level, index) => [level, proxy.ports[index] as number]));
+}
