@@ -1,5 +1,11 @@
 /** The benchmarks, in the order they run. */
 import { bulk } from "./bulk.js";
+import { client } from "./client.js";
+import { echo } from "./echo.js";
+import { handshakes } from "./handshakes.js";
+import { idle } from "./idle.js";
+import { phases } from "./phases.js";
 import type { Benchmark } from "./support/benchmark.js";
+import { udp } from "./udp.js";
 
-export const BENCHMARKS: readonly Benchmark[] = [bulk];
+export const BENCHMARKS: readonly Benchmark[] = [client, bulk, handshakes, phases, echo, idle, udp];

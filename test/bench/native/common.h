@@ -28,6 +28,8 @@ struct options {
   // In all.
   uint64_t bytes;
   int count;
+  // At most.
+  int seconds;
   // Of one message.
   int size;
   // The host of the acceptor's name, rcmd@host.

@@ -6,7 +6,7 @@
 
 #include "session.h"
 
-// Before the clock starts: a new session's first messages tell of compilers, not of work.
+// At most, before the clock starts: a new session's first messages tell of compilers, not of work.
 enum { WARM_UP = 500 };
 
 static double round_trip(const struct session *session, const uint8_t *message, size_t size) {
@@ -38,11 +38,16 @@ void echo(const struct options *options) {
   struct session session = open_session(options, begin_initiators(options, 1), CMD_CONNECT, NULL);
   double *seconds = allocate((size_t)options->count * sizeof *seconds);
   size_t size = (size_t)options->size;
-  for (int i = 0; i < WARM_UP; i++) round_trip(&session, pattern() + i, size);
+  double begin = now();
+  for (int i = 0; i < WARM_UP && now() - begin < options->seconds; i++)
+    round_trip(&session, pattern() + i, size);
   ready();
+  int count = 0;
   double spent = cpu();
-  for (int i = 0; i < options->count; i++) seconds[i] = round_trip(&session, pattern() + i % CHUNK, size);
-  printf("{\"cpu\":%.6f,", cpu() - spent);
-  print_percentiles("", seconds, options->count);
+  begin = now();
+  do seconds[count] = round_trip(&session, pattern() + count % CHUNK, size);
+  while (++count < options->count && now() - begin < options->seconds);
+  printf("{\"cpu\":%.6f,\"count\":%d,", cpu() - spent, count);
+  print_percentiles("", seconds, count);
   puts("}");
 }

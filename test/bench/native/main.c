@@ -25,7 +25,8 @@ static long long parse_number(const char *text) {
 }
 
 static struct options parse(int argc, char **argv) {
-  struct options options = {.level = LEVEL_CONFIDENTIALITY, .connections = 1, .acceptor = "localhost"};
+  struct options options = {
+      .level = LEVEL_CONFIDENTIALITY, .connections = 1, .seconds = LIMIT, .acceptor = "localhost"};
   for (int i = 0; i < argc; i += 2) {
     const char *name = argv[i], *value = argv[i + 1];
     if (value == NULL) die("%s needs a value", name);
@@ -43,6 +44,8 @@ static struct options parse(int argc, char **argv) {
       options.connections = (int)parse_number(value);
     else if (strcmp(name, "--count") == 0)
       options.count = (int)parse_number(value);
+    else if (strcmp(name, "--seconds") == 0)
+      options.seconds = (int)parse_number(value);
     else if (strcmp(name, "--size") == 0)
       options.size = (int)parse_number(value);
     else

@@ -22,6 +22,8 @@ export interface Scale {
   /** Opened one after the other. */
   phases: number;
   echoes: number;
+  /** At most, for that many echoes. */
+  echoSeconds: number;
   idle: readonly number[];
   datagrams: number;
 }
@@ -34,6 +36,7 @@ export const FULL: Scale = {
   handshakes: 8000,
   phases: 1000,
   echoes: 20_000,
+  echoSeconds: 20,
   idle: [1000, 10_000],
   datagrams: 50_000,
 };
@@ -46,6 +49,7 @@ export const QUICK: Scale = {
   handshakes: 1000,
   phases: 200,
   echoes: 3000,
+  echoSeconds: 3,
   idle: [1000],
   datagrams: 5000,
 };
@@ -59,6 +63,7 @@ export const TINY: Scale = {
   handshakes: 32,
   phases: 5,
   echoes: 50,
+  echoSeconds: 3,
   idle: [20],
   datagrams: 100,
 };

@@ -4,8 +4,8 @@ import { CLI, ProxyServer } from "../../support/proxy.js";
 import { Realm } from "../../support/realm.js";
 import type { Options } from "./benchmark.js";
 import { Dante } from "./dante.js";
-import { type Result, runLoad, startPorts } from "./peer.js";
-import { processes } from "./process-tree.js";
+import { Load, type Result, startPorts } from "./peer.js";
+import { cpuSeconds } from "./process-tree.js";
 
 export type Service = "source" | "sink" | "echo" | "hold" | "udp";
 export const LEVELS = ["clear", "none", "integrity", "confidentiality"] as const;
@@ -93,7 +93,19 @@ export class Lab {
     return this.servers[0] as Target;
   }
 
-  /** @returns null where the target has no such level */
+  /** A client that is ready to begin; null where the target has no such level. */
+  async prepare(
+    mode: string,
+    target: Target,
+    level: Level,
+    to: Service,
+    args: Readonly<Record<string, number>>,
+  ): Promise<Load | null> {
+    const way = target.way(level, to);
+    return way && (await Load.prepare([mode, "--level", level, ...way, ...numbers(args)], this.env));
+  }
+
+  /** The client's work from its beginning to its end; null where the target has no such level. */
   async measure(
     mode: string,
     target: Target,
@@ -101,18 +113,18 @@ export class Lab {
     to: Service,
     args: Readonly<Record<string, number>>,
   ): Promise<Measured | null> {
-    const way = target.way(level, to);
-    if (way === null) return null;
-    const { result, spent } = await runLoad([mode, "--level", level, ...way, ...numbers(args)], this.env, [
-      target.pid,
-      this.#origin.pid,
-    ]);
-    const [server = 0, origin = 0] = spent;
-    return { result, server, client: (result.cpu ?? 0) + origin };
-  }
-
-  processes(target: Target): number {
-    return processes(target.pid);
+    const load = await this.prepare(mode, target, level, to, args);
+    if (load === null) return null;
+    try {
+      const pids = [target.pid, this.#origin.pid] as const;
+      const before = pids.map(cpuSeconds);
+      load.begin();
+      const result = await load.result();
+      const [server = 0, origin = 0] = pids.map((pid, index) => cpuSeconds(pid) - (before[index] as number));
+      return { result, server, client: (result.cpu ?? 0) + origin };
+    } finally {
+      await load.stop();
+    }
   }
 
   async stop(): Promise<void> {
@@ -121,7 +133,7 @@ export class Lab {
 }
 
 /** As options of the command line. */
-export function numbers(args: Readonly<Record<string, number>>): string[] {
+function numbers(args: Readonly<Record<string, number>>): string[] {
   return Object.entries(args).flatMap(([name, value]) => [`--${name}`, `${value}`]);
 }
 

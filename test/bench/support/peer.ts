@@ -1,7 +1,6 @@
 /** bench-peer, the native program that is client, origin and yardstick (test/bench/native). */
 import { fileURLToPath } from "node:url";
 import { type Running, start } from "../../support/processes.js";
-import { cpuSeconds } from "./process-tree.js";
 
 const PROGRAM = fileURLToPath(new URL("../../../../build/bench-peer", import.meta.url));
 
@@ -44,26 +43,9 @@ export class Load {
     return JSON.parse(line);
   }
 
-  /** Lets one that waits go on to its end; cuts one that is at work. */
+  /** Cuts it off, if it is at work or keeps sessions open. */
   async stop(): Promise<void> {
     await this.#process.stop();
-  }
-}
-
-/** What it did, and the seconds that the processes of `pids` were on a processor meanwhile. */
-export async function runLoad(
-  args: readonly string[],
-  env: Env,
-  pids: readonly number[],
-): Promise<{ result: Result; spent: number[] }> {
-  const load = await Load.prepare(args, env);
-  try {
-    const before = pids.map(cpuSeconds);
-    load.begin();
-    const result = await load.result();
-    return { result, spent: pids.map((pid, index) => cpuSeconds(pid) - (before[index] as number)) };
-  } finally {
-    await load.stop();
   }
 }
 

@@ -28,6 +28,12 @@ export function processes(root: number): number {
   return tree(root).length;
 }
 
+/** How many descriptors a process that we start may have open. */
+export function descriptorLimit(): number {
+  const limits = readFileSync("/proc/self/limits", "utf8");
+  return Number(/^Max open files +\S+ +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+}
+
 function tree(root: number): Stat[] {
   const all = readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name))
