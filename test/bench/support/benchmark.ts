@@ -31,7 +31,7 @@ export interface Scale {
 export const FULL: Scale = {
   repeats: 3,
   sealedBytes: 256e6,
-  clearBytes: 2e9,
+  clearBytes: 1e9,
   connections: [1, 4, 16],
   handshakes: 8000,
   phases: 1000,
