@@ -15,11 +15,13 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   data->name = NameHandle::Define(env);
   data->credential = CredentialHandle::Define(env);
   data->context = ContextHandle::Define(env);
+  data->fast_context = FastContextHandle::Define(env);
 
   DefineNames(env, exports);
   DefineCredentials(env, exports);
   DefineContexts(env, exports);
   DefineMessages(env, exports);
+  DefineFastMessages(env, exports);
   DefineMechanisms(env, exports);
   return exports;
 }

@@ -64,6 +64,26 @@ uint32_t Uint32Argument(const Napi::Value& value, const char* what, uint32_t max
   return static_cast<uint32_t>(number);
 }
 
+Octets RangeArgument(const Octets& octets, const Napi::Value& start_value, const Napi::Value& end_value,
+                     const char* what) {
+  const auto limit = static_cast<uint32_t>(octets.length);
+  const uint32_t end = Uint32Argument(end_value, what, limit);
+  const uint32_t start = Uint32Argument(start_value, what, end);
+  return {octets.data + start, end - start};
+}
+
+void CheckRoom(Napi::Env env, size_t needed, const Octets& room, const Octets& input) {
+  if (needed > room.length) {
+    throw CodedRangeError(env, "a token of " + std::to_string(needed) + " octets does not fit into " +
+                                   std::to_string(room.length));
+  }
+  const auto out = reinterpret_cast<uintptr_t>(room.data);
+  const auto in = reinterpret_cast<uintptr_t>(input.data);
+  if (input.length > 0 && out < in + input.length && in < out + needed) {
+    throw CodedRangeError(env, "input and token overlap");
+  }
+}
+
 bool BooleanArgument(const Napi::Value& value, const char* what) {
   bool boolean = false;
   if (napi_get_value_bool(value.Env(), value, &boolean) != napi_ok) throw WrongType(value, what, "a boolean");

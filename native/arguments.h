@@ -30,6 +30,11 @@ Napi::Error CodedRangeError(Napi::Env env, const std::string& message);
 
 /// A Uint8Array over memory that only this thread can change (no SharedArrayBuffer), at most kMaxOctets long.
 Octets OctetsArgument(const Napi::Value& value, const char* what);
+/// [start, end) of `octets`, both checked.
+Octets RangeArgument(const Octets& octets, const Napi::Value& start, const Napi::Value& end,
+                     const char* what);
+/// Throws RangeError where `room` has less than `needed` octets, or `input` lies on those.
+void CheckRoom(Napi::Env env, size_t needed, const Octets& room, const Octets& input);
 /// An integer of 0 to `max`.
 uint32_t Uint32Argument(const Napi::Value& value, const char* what, uint32_t max = UINT32_MAX);
 bool BooleanArgument(const Napi::Value& value, const char* what);

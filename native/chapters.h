@@ -1,4 +1,4 @@
-// What each chapter of RFC 2744 adds to the addon's exports.
+// What each chapter of RFC 2744, and RFC 4121 beside it, adds to the addon's exports.
 #pragma once
 
 #include <napi.h>
@@ -9,6 +9,7 @@ void DefineNames(Napi::Env env, Napi::Object exports);
 void DefineCredentials(Napi::Env env, Napi::Object exports);
 void DefineContexts(Napi::Env env, Napi::Object exports);
 void DefineMessages(Napi::Env env, Napi::Object exports);
+void DefineFastMessages(Napi::Env env, Napi::Object exports);
 void DefineMechanisms(Napi::Env env, Napi::Object exports);
 
 template <Napi::Value (*Callback)(const Napi::CallbackInfo&)>

@@ -9,6 +9,8 @@
 
 #include "arguments.h"
 #include "gss_raii.h"
+#include "sequence_window.h"
+#include "wrap_tokens.h"
 
 namespace gssocks {
 
@@ -36,6 +38,16 @@ struct ContextResource {
   bool busy = false;
   /// MIT refuses a STREAM buffer in a context with GSS_C_DCE_STYLE.
   bool dce_style = false;
+  /// Of the tokens that were opened, for a FastContext to go on from.
+  SequenceHistory received;
+};
+
+struct FastContextResource {
+  static constexpr const char* kClass = "FastContext";
+  static constexpr napi_type_tag kTag = {0x5f3a1c0b7d294e61, 0x9b0e64d2a1f7c838};
+  WrapTokens tokens;
+
+  explicit FastContextResource(const WrapTokens::Options& options) : tokens(options) {}
 };
 
 /// Per environment: nothing is shared between the main thread and workers.
@@ -43,6 +55,7 @@ struct AddonData {
   Napi::FunctionReference name;
   Napi::FunctionReference credential;
   Napi::FunctionReference context;
+  Napi::FunctionReference fast_context;
   /// What the handle that is being constructed shall own: set only inside Handle::New.
   void* constructing = nullptr;
 };
@@ -101,6 +114,8 @@ class Handle : public Napi::ObjectWrap<Handle<Resource>> {
       return data.name;
     else if constexpr (std::is_same_v<Resource, CredentialResource>)
       return data.credential;
+    else if constexpr (std::is_same_v<Resource, FastContextResource>)
+      return data.fast_context;
     else
       return data.context;
   }
@@ -111,6 +126,7 @@ class Handle : public Napi::ObjectWrap<Handle<Resource>> {
 using NameHandle = Handle<NameResource>;
 using CredentialHandle = Handle<CredentialResource>;
 using ContextHandle = Handle<ContextResource>;
+using FastContextHandle = Handle<FastContextResource>;
 
 Napi::Object NewNameHandle(Napi::Env env, Name name);
 Napi::Object NewCredentialHandle(Napi::Env env, Credential credential);

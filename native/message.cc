@@ -40,6 +40,7 @@ Napi::Value Unwrap(const Napi::CallbackInfo& info) {
   // A copy: MIT writes into the token while it checks it, and leaves it so where the check fails.
   std::vector<uint8_t> copy = OctetsArgument(info[1], "token").copy();
   gss_buffer_desc token = Octets{copy.data(), copy.size()}.desc();
+  const auto number = SequenceHistory::NumberOf(copy.data(), copy.size());
   Buffer message;
   int conf_state = 0;
   gss_qop_t qop = 0;
@@ -47,6 +48,7 @@ Napi::Value Unwrap(const Napi::CallbackInfo& info) {
   const OM_uint32 major =
       gss_unwrap(&minor, resource.context.get(), &token, message.address(), &conf_state, &qop);
   ThrowIfError(env, "gss_unwrap", major, minor);
+  resource.received.Add(number);
   auto result = Napi::Object::New(env);
   result.Set("message", Napi::Buffer<char>::Copy(env, message.data(), message.length()));
   result.Set("confState", conf_state != 0);
@@ -71,10 +73,12 @@ Napi::Value VerifyMic(const Napi::CallbackInfo& info) {
   ContextResource& resource = IdleContext(info[0], "gss_verify_mic");
   gss_buffer_desc message = OctetsArgument(info[1], "message").desc();
   gss_buffer_desc mic = OctetsArgument(info[2], "mic").desc();
+  const auto number = SequenceHistory::NumberOf(static_cast<const uint8_t*>(mic.value), mic.length);
   gss_qop_t qop = 0;
   OM_uint32 minor;
   const OM_uint32 major = gss_verify_mic(&minor, resource.context.get(), &message, &mic, &qop);
   ThrowIfError(env, "gss_verify_mic", major, minor);
+  resource.received.Add(number);
   auto result = Napi::Object::New(env);
   result.Set("major", major);
   result.Set("qop", qop);
@@ -108,27 +112,6 @@ class PerMessageResult {
  private:
   int32_t* fields_ = nullptr;
 };
-
-/// [start, end) of `octets`, both checked.
-Octets Range(const Octets& octets, const Napi::Value& start_value, const Napi::Value& end_value,
-             const char* what) {
-  const auto limit = static_cast<uint32_t>(octets.length);
-  const uint32_t end = Uint32Argument(end_value, what, limit);
-  const uint32_t start = Uint32Argument(start_value, what, end);
-  return {octets.data + start, end - start};
-}
-
-void CheckRoom(Napi::Env env, size_t needed, const Octets& room, const Octets& input) {
-  if (needed > room.length) {
-    throw CodedRangeError(env, "a token of " + std::to_string(needed) + " octets does not fit into " +
-                                   std::to_string(room.length));
-  }
-  const auto out = reinterpret_cast<uintptr_t>(room.data);
-  const auto in = reinterpret_cast<uintptr_t>(input.data);
-  if (input.length > 0 && out < in + input.length && in < out + needed) {
-    throw CodedRangeError(env, "input and token overlap");
-  }
-}
 
 #ifdef GSSOCKS_HEIMDAL
 /// It takes no GSS_IOV_BUFFER_TYPE_STREAM, and no IOV in DCE style.
@@ -191,9 +174,9 @@ Napi::Value WrapInto(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ContextResource& resource = IdleContext(info[0], "gss_wrap_iov");
   const bool conf_req = BooleanArgument(info[1], "confReq");
-  const Octets input = Range(OctetsArgument(info[2], "input"), info[3], info[4], "input range");
+  const Octets input = RangeArgument(OctetsArgument(info[2], "input"), info[3], info[4], "input range");
   const Octets output = OctetsArgument(info[5], "output");
-  const Octets room = Range(output, info[6], info[7], "output range");
+  const Octets room = RangeArgument(output, info[6], info[7], "output range");
   PerMessageResult result(info[8]);
 
   int conf_state = 0;
@@ -253,11 +236,13 @@ Napi::Value UnwrapInPlace(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   ContextResource& resource = IdleContext(info[0], "gss_unwrap_iov");
   const Octets buffer = OctetsArgument(info[1], "buffer");
-  const Octets token = Range(buffer, info[2], info[3], "token range");
+  const Octets token = RangeArgument(buffer, info[2], info[3], "token range");
   PerMessageResult result(info[4]);
 
   const auto unwrap = kHasIov && !resource.dce_style ? UnwrapWithIov : UnwrapWithCopy;
+  const auto number = SequenceHistory::NumberOf(token.data, token.length);
   const Opened opened = unwrap(env, resource.context.get(), token);
+  resource.received.Add(number);
   const auto start = static_cast<size_t>(token.data - buffer.data);
   result.Fill(start + opened.offset, opened.length, opened.conf_state, opened.major);
   return Napi::Number::New(env, static_cast<double>(opened.length));

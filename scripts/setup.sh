@@ -17,6 +17,12 @@ base=$(
   krb5-user         # kinit, klist, kvno
 PACKAGES
 )
+# Better with, but not needed, and not there for every processor and distribution.
+optional=$(
+  cat <<'PACKAGES'
+  libipsec-mb-dev # AES and SHA of many messages side by side (gssapi.fastPath)
+PACKAGES
+)
 tests=$(
   cat <<'PACKAGES'
   python3-gssapi         # an independent GSS initiator and acceptor
@@ -71,6 +77,7 @@ missing_packages() {
   done
 }
 
+# Those of $could that exist come along.
 # A subshell of its own, whose end takes policy-rc.d away, however it ends.
 install_packages() (
   root=()
@@ -99,6 +106,7 @@ install_packages() (
     esac
   done
   quietly "${root[@]}" apt-get update
+  for package in $could; do if apt-cache show "$package" >/dev/null 2>&1; then set -- "$@" "$package"; fi; done
   # A fresh machine may be installing its updates: wait for that.
   quietly "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
     apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@"
@@ -123,11 +131,22 @@ wanted=$base
 if [[ ${1:-} == --test ]]; then wanted+=$'\n'$tests; fi
 if command -v dpkg-query >/dev/null; then
   missing=$(missing_packages <<<"$wanted")
+  could=$(missing_packages <<<"$optional" | cut -d '#' -f 1)
   if [[ -n $missing ]]; then
     say "installing Debian packages:"
     echo "$missing"
     # shellcheck disable=SC2046
     install_packages $(cut -d '#' -f 1 <<<"$missing")
+  elif [[ -n $could ]] && xargs apt-cache show <<<"$could" >/dev/null 2>&1 &&
+    { [[ $(id -u) == 0 ]] || sudo -n true 2>/dev/null; }; then
+    say "installing Debian packages that are optional:"
+    missing_packages <<<"$optional"
+    if (install_packages); then
+      # What was built without them looks again.
+      node scripts/clean.mjs build
+    else
+      say "going on without"
+    fi
   fi
 else
   say "not a Debian: it is for you to provide what these packages hold:"

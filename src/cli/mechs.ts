@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { DEFAULTS } from "../config/defaults.js";
+import { FastContext } from "../gss/fast-context.js";
 import { toError } from "../gss/gss-error.js";
 import { native } from "../gss/native.js";
 import { mechanismName, parseMechanism } from "../gss/oids.js";
@@ -13,6 +14,9 @@ const ATTRIBUTES = `
   .trim()
   .split(/\s+/);
 const ATTRIBUTE_ARC = /^1\.3\.6\.1\.5\.5\.13\.(\d+)$/;
+
+/** gssapi.fastPath; the first is what is preferred. */
+const FAST_PATH = "Fast path for krb5 with AES";
 
 interface Mechanism {
   /** What gssapi.mechanisms takes for it: a short name, else the OID. */
@@ -94,5 +98,5 @@ function table(list: readonly Mechanism[]): string {
       .map((cell, column) => cell.padEnd(widths[column] as number))
       .join("  ")
       .trimEnd();
-  return `${rows.map(line).join("\n")}\n`;
+  return `${rows.map(line).join("\n")}\n\n${FAST_PATH}: ${FastContext.engines().join(", ") || "none"}\n`;
 }

@@ -30,11 +30,12 @@ async function serve(file: string): Promise<void> {
 
 function serverOptions(config: Config, observer: Observer): ServerOptions {
   const { handshake, connect, bind, idle, total } = config.timeouts;
-  const { keytab, targetNames, mechanisms } = config.gssapi;
+  const { keytab, targetNames, mechanisms, fastPath } = config.gssapi;
   return {
     ...config,
     passwords: passwordsOf(config, observer),
     gssapi: { mechanisms, keytab: keytabFor(mechanisms, keytab), targetNames: targetNames ?? undefined },
+    fastPath,
     timeouts: {
       handshake,
       connect,

@@ -8,12 +8,13 @@ import { mechanismName } from "../gss/oids.js";
 import { SecurityContext } from "../gss/security-context.js";
 import { type Endpoint, parseHost } from "../protocol/address.js";
 import { type ClientEffect, type ClientInput, ClientMachine } from "../protocol/client-machine.js";
-import { MTYP } from "../protocol/constants.js";
+import { CMD, MTYP } from "../protocol/constants.js";
 import { encodeGssapiMessage } from "../protocol/gssapi-message.js";
 import { levelToOctet, type ProtectionLevel } from "../protocol/protection-level.js";
 import { type Batch, writeBatch } from "../relay/batch.js";
 import { dial, resolve } from "../relay/dialer.js";
-import { CLEAR, ContextProtection, checkOrder, type MessageProtection } from "../relay/message-protection.js";
+import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
+import { checkOrder } from "../relay/token-engine.js";
 import { type ProxyChannel, type ProxyTlsOptions, secure } from "./proxy-tls.js";
 
 export interface HostPort {
@@ -35,6 +36,8 @@ export interface ProxyOptions {
   mechanism?: string;
   /** Send the protection level bare, as NEC's implementation did. */
   nec?: boolean;
+  /** Protect data without the library's calls, where the context allows it. Default true. */
+  fastPath?: boolean;
   /** Give the proxy our ticket to use (GSS_C_DELEG_FLAG). Default false. */
   delegate?: boolean;
   /** Milliseconds until the destination must be open. Default 60 s. */
@@ -139,6 +142,7 @@ class Handshake {
   #protection: MessageProtection | null = null;
   #level: ProtectionLevel = "none";
   #rest: Buffer | null = null;
+  readonly #fastPath: boolean;
 
   constructor(
     { socket, bindings }: ProxyChannel,
@@ -153,7 +157,9 @@ class Handshake {
     this.#options = options;
     this.#done = done;
     this.#fail = fail;
-    const { levels = ["confidentiality"], nec = false, credential, mechanism } = options;
+    const { levels = ["confidentiality"], nec = false, credential, mechanism, fastPath = true } = options;
+    // Datagrams need the context.
+    this.#fastPath = fastPath && cmd !== CMD.UDP_ASSOCIATE;
     this.#machine = new ClientMachine({ cmd, dst, levels, nec });
     this.#context = SecurityContext.initiator({
       target,
@@ -262,6 +268,7 @@ class Handshake {
   #relay({ bnd, rest }: Extract<ClientEffect, { type: "relay" }>): void {
     this.#release();
     const { initiator, acceptor, mechanism } = this.#context.inquire();
+    if (this.#fastPath && this.#protection instanceof ContextProtection) this.#protection.accelerate();
     const session: ProxySession = {
       initiator,
       acceptor,

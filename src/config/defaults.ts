@@ -10,6 +10,7 @@ export const DEFAULTS = {
   /** NEC's unprotected level exchange: only for old clients. */
   nec: false,
   mechanisms: ["krb5", "spnego"],
+  fastPath: true,
   commands: ["connect", "bind", "udp-associate"],
   /** Enough for a resolver and a game; each costs a judgement and some hundred octets. */
   udpDestinations: 256,

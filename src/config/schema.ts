@@ -32,6 +32,7 @@ const gssapi = z.strictObject({
       error: "spnego negotiates among the others of the list: name one of them too, as krb5",
     })
     .prefault([...DEFAULTS.mechanisms]),
+  fastPath: z.boolean().default(DEFAULTS.fastPath),
 });
 
 const ruleBody = z.strictObject({
@@ -128,7 +129,7 @@ export const configSchema = z
   .transform(
     ({
       listeners,
-      gssapi: { protectionLevels, nec, keytab, targetNames, mechanisms },
+      gssapi: { protectionLevels, nec, keytab, targetNames, mechanisms, fastPath },
       passwords,
       bind,
       udp,
@@ -151,7 +152,7 @@ export const configSchema = z
           nec: gssapi.nec ?? nec,
         }),
       ),
-      gssapi: { keytab: keytab ?? null, targetNames: targetNames ?? null, mechanisms },
+      gssapi: { keytab: keytab ?? null, targetNames: targetNames ?? null, mechanisms, fastPath },
       passwords: passwords === undefined ? null : withKeytab(passwords, keytab),
     }),
   );

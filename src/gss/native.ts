@@ -37,6 +37,13 @@ export interface ContextHandle {
   close(): void;
 }
 
+/** The keys of a gss_ctx_id_t, for RFC 4121's tokens. */
+export interface FastContextHandle {
+  readonly [handleKind]: "fast-context";
+  /** Zeroes the keys; idempotent. */
+  close(): void;
+}
+
 /** The own properties of the Error that a failed GSS-API call throws. */
 export interface NativeFailure {
   code: "ERR_GSS";
@@ -101,6 +108,13 @@ export interface NativeContextInfo {
  * (only supplementary bits can be set: GSS_S_DUPLICATE_TOKEN, OLD, UNSEQ, GAP).
  */
 export type PerMessageResult = Int32Array;
+
+/**
+ * What openFrames did: an Int32Array of 5, owned by the caller. [0] offset of the messages in the caller's buffer, one
+ * behind the other, [1] their length, [2] where the first octet is that is no whole frame, or the first bad frame's,
+ * [3] that one's major status (a routine error or a supplementary bit; 0 where there is none), [4] the last conf_state.
+ */
+export type FramesResult = Int32Array;
 
 export interface Native {
   // --- Names (RFC 2744 §5.4, 5.10, 5.16 and others) -------------------------------------------------------------
@@ -216,6 +230,39 @@ export interface Native {
     end: number,
     result: PerMessageResult,
   ): number;
+
+  // --- Per-message protection without the library's calls (RFC 4121) -----------------------------------------------
+  /**
+   * gss_krb5_export_lucid_sec_context: takes the keys and sequence numbers out of an established krb5 context, which is
+   * then GSS_C_NO_CONTEXT. Null, and the context as it was, where its tokens are not of the four AES enctypes.
+   * `lanes` false: no message is worked on beside another.
+   */
+  exportFastContext(context: ContextHandle, lanes: boolean): FastContextHandle | null;
+  /**
+   * Seals `input[inStart, inEnd)` as frames of RFC 1961 §5 into `output` at `outStart`, at most to `outEnd`; returns how
+   * long they are. Throws RangeError, with nothing written, where they may not fit.
+   */
+  sealFrames(
+    context: FastContextHandle,
+    conf: boolean,
+    input: Uint8Array,
+    inStart: number,
+    inEnd: number,
+    output: Uint8Array,
+    outStart: number,
+    outEnd: number,
+  ): number;
+  /** Opens the whole frames of `buffer[start, end)` in place, up to the first bad one: {@link FramesResult}. */
+  openFrames(
+    context: FastContextHandle,
+    confRequired: boolean,
+    buffer: Uint8Array,
+    start: number,
+    end: number,
+    result: FramesResult,
+  ): void;
+  /** What computes for exportFastContext here, the preferred first; empty where nothing can. */
+  fastPathEngines(): string[];
 
   // --- Mechanisms and OIDs (RFC 2744 §5.17, RFC 5587, RFC 5801) ------------------------------------------------------
   /** gss_indicate_mechs. */

@@ -1,6 +1,7 @@
 import { GssError, UsageError } from "../errors.js";
 import { type CallKind, callQueue } from "./call-queue.js";
 import { Credential } from "./credential.js";
+import { FastContext } from "./fast-context.js";
 import {
   DEFAULT_INITIATOR_FLAGS,
   GSS_C_ANON_FLAG,
@@ -271,6 +272,17 @@ export class SecurityContext {
   /** gss_verify_mic; returns the supplementary bits. */
   verifyMic(message: Uint8Array, mic: Uint8Array): number {
     return supplementaryInfo(this.#call(() => native.verifyMic(this.#handle, message, mic)).major);
+  }
+
+  /**
+   * Takes the keys out for a {@link FastContext}, the caller's to close; nothing but close() may be called here then.
+   *
+   * @param lanes false: no message is worked on beside another
+   * @returns null where that is not possible: another mechanism or enctype. The context is then as it was.
+   */
+  exportFast(lanes = true): FastContext | null {
+    const handle = this.#call(() => native.exportFastContext(this.#handle, lanes));
+    return handle === null ? null : new FastContext(handle);
   }
 
   /** gss_delete_sec_context, when a pending step is done. Idempotent. */

@@ -45,6 +45,8 @@ export interface SessionSubject {
 }
 
 export type ServerEvent =
+  /** What protects relayed data, the preferred first; where there is none, the library's calls do. */
+  | { type: "message-protection"; engines: readonly string[] }
   | { type: "listening"; address: string; port: number }
   /** A listener's TLS files changed; where they can't be used (`reason`), it goes on with those before. */
   | { type: "renewed"; listener: string; reason: string | null }

@@ -33,6 +33,8 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
   switch (event.type) {
     case "listening":
       return logger.info({ address: event.address, port: event.port }, "listening");
+    case "message-protection":
+      return logger.info({ engines: event.engines }, "message protection");
     case "renewed":
       if (event.reason === null) return logger.info({ listener: event.listener }, "certificate renewed");
       return logger.error({ listener: event.listener, reason: event.reason }, "certificate not renewed");

@@ -20,8 +20,9 @@ import {
   ContextDatagramProtection,
   type DatagramProtection,
 } from "../relay/datagram-protection.js";
-import { CLEAR, ContextProtection, checkOrder, type MessageProtection } from "../relay/message-protection.js";
+import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
 import { Pump } from "../relay/pump.js";
+import { checkOrder } from "../relay/token-engine.js";
 import type { Association } from "./association.js";
 import { Authentication, type AuthenticationOptions } from "./authentication.js";
 import { Command, type CommandOptions, commandName } from "./command.js";
@@ -38,6 +39,8 @@ export interface ConnectionOptions extends CommandOptions {
   /** Allowed at this listener, best first. */
   levels: readonly AgreedLevel[];
   nec: boolean;
+  /** Protect what is relayed without the library's calls, where the context allows it. */
+  fastPath: boolean;
   /** Milliseconds; Infinity for no limit. */
   timeouts: CommandOptions["timeouts"] & { handshake: number };
   observer: Observer;
@@ -297,7 +300,10 @@ export class Connection {
   }
 
   #relay(rest: Buffer): void {
-    const { idle, total } = this.#options.timeouts;
+    const { fastPath, timeouts } = this.#options;
+    const { idle, total } = timeouts;
+    // Only now: the command may have been one whose datagrams need the context.
+    if (fastPath) this.#sealed?.accelerate();
     const socket = this.#handOver();
     this.#pump = new Pump(
       {

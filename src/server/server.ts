@@ -8,6 +8,7 @@ import type { PasswordBackend } from "../auth/password-backend.js";
 import type { Socks4Policy } from "../auth/socks4-identity.js";
 import { PasswordMethod } from "../auth/username-password.js";
 import { GssocksError } from "../errors.js";
+import { FastContext } from "../gss/fast-context.js";
 import type { Observer } from "../observability/events.js";
 import { ownListenerTest } from "../policy/protected-destinations.js";
 import type { Rule } from "../policy/rule.js";
@@ -41,6 +42,8 @@ export interface ListenerOptions extends ListenerAddress, MethodPolicy {
 export interface ServerOptions extends CommandSettings {
   listeners: readonly ListenerOptions[];
   gssapi: GssapiMethodOptions;
+  /** Protect what is relayed without the library's calls, where the context allows it. */
+  fastPath: boolean;
   /** Opens what knows the passwords; null where no listener takes any. */
   passwords: (() => Promise<PasswordBackend>) | null;
   ident: IdentClientOptions;
@@ -85,6 +88,8 @@ export class Server {
     try {
       await this.#startServices();
       for (const options of this.#options.listeners) await this.#listen(options);
+      const engines = this.#options.fastPath ? FastContext.engines() : [];
+      if (this.#services.gssapi !== null) this.#observer({ type: "message-protection", engines });
     } catch (error) {
       this.#closeListeners();
       this.#closeServices();
@@ -157,13 +162,14 @@ export class Server {
     }
     const record = new SessionRecord(randomBytes(8).toString("hex"), client, listener);
     this.#observer({ type: "session-opened", subject: record.subject, listener });
-    const { commands, bind, udp, timeouts } = this.#options;
+    const { commands, bind, udp, timeouts, fastPath } = this.#options;
     const session = new ClientSession(socket, record, tls, {
       services: this.#services,
       policy: options,
       socks4: options.socks4,
       levels: options.protectionLevels,
       nec: options.nec,
+      fastPath,
       ruleset: this.#ruleset,
       commands: { commands, bind, udp },
       outgoing: this.#outgoing,

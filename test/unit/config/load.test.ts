@@ -40,7 +40,12 @@ test("the smallest configuration gets the defaults, and denies everything", () =
         nec: false,
       },
     ],
-    gssapi: { keytab: null, targetNames: null, mechanisms: ["1.2.840.113554.1.2.2", "1.3.6.1.5.5.2"] },
+    gssapi: {
+      keytab: null,
+      targetNames: null,
+      mechanisms: ["1.2.840.113554.1.2.2", "1.3.6.1.5.5.2"],
+      fastPath: true,
+    },
     passwords: null,
     limits: { sessions: 10_000, sessionsPerSource: 1000 },
     commands: ["connect", "bind", "udp-associate"],
@@ -94,6 +99,7 @@ gssapi:
   nec: true
   targetNames: [rcmd@proxy.example.test, socks/proxy.example.test@EXAMPLE.TEST]
   mechanisms: [spnego, iakerb, ntlmssp, 1.2.840.113554.1.2.2]
+  fastPath: false
 passwords: { file: /etc/gssocks/users }
 rules:
   - deny: { to: ["*.bank.test", "10.9.0.0/16"] }
@@ -154,6 +160,7 @@ identd:
       keytab: "FILE:/etc/gssocks/krb5.keytab",
       targetNames: ["rcmd@proxy.example.test", "socks/proxy.example.test@EXAMPLE.TEST"],
       mechanisms: ["1.3.6.1.5.5.2", "1.3.6.1.5.2.5", "1.3.6.1.4.1.311.2.2.10", "1.2.840.113554.1.2.2"],
+      fastPath: false,
     },
     passwords: { file: "/etc/gssocks/users" },
     limits: { sessions: 2, sessionsPerSource: 1 },

@@ -5,9 +5,9 @@ import { Writable } from "node:stream";
 import { test } from "node:test";
 import { writeBatch } from "../../../src/relay/batch.js";
 import { BufferPool } from "../../../src/relay/buffer-pool.js";
-import { ContextProtection } from "../../../src/relay/message-protection.js";
 import { contexts } from "./established-contexts.js";
 import { drain } from "./frames.js";
+import { ENGINES, protect } from "./protections.js";
 
 test("the pool lends what was given back, and keeps no more than it may", () => {
   const pool = new BufferPool(100, 2);
@@ -20,37 +20,39 @@ test("the pool lends what was given back, and keeps no more than it may", () => 
   assert.equal(new Set(again).size, 3);
 });
 
-test("a batch that is not released keeps its memory through whatever is sealed and opened meanwhile", async (t) => {
-  const { initiator, acceptor } = await (await contexts(t))();
-  const client = new ContextProtection(initiator, "confidentiality");
-  const server = new ContextProtection(acceptor, "confidentiality");
-  const plains = Array.from({ length: 100 }, (_, index) => randomBytes(30_000 + index * 700));
-  const sealed = plains.map((plain) => client.seal(plain));
-  const opened = sealed.map((batch) => {
-    const stream = Buffer.concat(batch.buffers);
-    // In two reads, so that each frame passes through a lent buffer.
-    const first = server.open(Buffer.from(stream.subarray(0, 9)));
-    first.release();
-    return server.open(Buffer.from(stream.subarray(9)));
+for (const engine of ENGINES) {
+  test(`a batch that is not released keeps its memory through whatever is sealed and opened meanwhile (${engine})`, async (t) => {
+    const { initiator, acceptor } = await (await contexts(t))();
+    const client = protect(initiator, "confidentiality", engine);
+    const server = protect(acceptor, "confidentiality", engine);
+    const plains = Array.from({ length: 100 }, (_, index) => randomBytes(30_000 + index * 700));
+    const sealed = plains.map((plain) => client.seal(plain));
+    const opened = sealed.map((batch) => {
+      const stream = Buffer.concat(batch.buffers);
+      // In two reads, so that each frame passes through a lent buffer.
+      const first = server.open(Buffer.from(stream.subarray(0, 9)));
+      first.release();
+      return server.open(Buffer.from(stream.subarray(9)));
+    });
+    for (const batch of sealed) batch.release();
+    for (const [index, batch] of opened.entries()) {
+      assert.ok(Buffer.concat(batch.buffers).equals(plains[index] as Buffer), `batch ${index}`);
+      batch.release();
+    }
   });
-  for (const batch of sealed) batch.release();
-  for (const [index, batch] of opened.entries()) {
-    assert.ok(Buffer.concat(batch.buffers).equals(plains[index] as Buffer), `batch ${index}`);
-    batch.release();
-  }
-});
 
-test("released memory is used again", async (t) => {
-  const { initiator } = await (await contexts(t))();
-  const client = new ContextProtection(initiator, "confidentiality");
-  const memory = new Set<ArrayBufferLike>();
-  for (let turn = 0; turn < 200; turn += 1) {
-    const batch = client.seal(Buffer.alloc(65_536));
-    for (const buffer of batch.buffers) memory.add(buffer.buffer);
-    drain(batch);
-  }
-  assert.equal(memory.size, 1);
-});
+  test(`released memory is used again (${engine})`, async (t) => {
+    const { initiator } = await (await contexts(t))();
+    const client = protect(initiator, "confidentiality", engine);
+    const memory = new Set<ArrayBufferLike>();
+    for (let turn = 0; turn < 200; turn += 1) {
+      const batch = client.seal(Buffer.alloc(65_536));
+      for (const buffer of batch.buffers) memory.add(buffer.buffer);
+      drain(batch);
+    }
+    assert.equal(memory.size, 1);
+  });
+}
 
 /** A destination that takes chunks when it is told to, and remembers how they came. */
 class Held extends Writable {
