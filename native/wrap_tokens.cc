@@ -19,6 +19,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "cts.h"
+
 namespace gssocks {
 namespace {
 
@@ -40,14 +42,12 @@ constexpr size_t kBatch = Lanes::kMost;
 /// What is behind a token while it is made: padding to a block, or a copy of the header.
 constexpr size_t kSpill = 16;
 
-size_t RoundUp(size_t length) { return (length + kAesBlock - 1) / kAesBlock * kAesBlock; }
-
 /// Octets of each token's message but the last one's: a multiple of the block, so that nothing needs padding.
 size_t PieceOf(size_t length, bool lanes) {
   const size_t piece = lanes ? kPieceInLanes : kPieceAlone;
   if (length < 4 * kPieceInLanes) return std::max<size_t>(length, 1);
   const size_t pieces = (length + piece - 1) / piece;
-  return RoundUp((length + pieces - 1) / pieces);
+  return CtsPadded((length + pieces - 1) / pieces);
 }
 
 /// Unpredictable octets (RFC 3961 §5.3: the confounder), fetched from the kernel for several tokens at once.
@@ -70,30 +70,6 @@ void Write16(uint8_t* at, size_t value) {
 }
 
 size_t Read16(const uint8_t* at) { return static_cast<size_t>(at[0] << 8 | at[1]); }
-
-/// CBC's last two blocks to CTS's; `length` octets are kept of the padded ones.
-void SwapLast(uint8_t* cipher, size_t length) {
-  uint8_t* last = cipher + RoundUp(length) - kAesBlock;
-  uint8_t* before = last - kAesBlock;
-  uint8_t kept[kAesBlock];
-  std::memcpy(kept, before, kAesBlock);
-  std::memcpy(before, last, kAesBlock);
-  std::memcpy(last, kept, length - static_cast<size_t>(last - cipher));
-}
-
-/// Decrypts the last block of a CTS text, and makes what is before it ready for CBC; returns how long that
-/// is.
-size_t OpenLast(CipherKey& key, uint8_t* cipher, size_t length) {
-  const size_t whole = RoundUp(length) - kAesBlock;
-  uint8_t* tail = cipher + whole;
-  uint8_t* before = tail - kAesBlock;
-  uint8_t block[kAesBlock];
-  key.DecryptBlock(before, block);
-  std::memcpy(before, tail, length - whole);
-  for (size_t i = 0; i < length - whole; i++) tail[i] = static_cast<uint8_t>(tail[i] ^ block[i]);
-  std::memcpy(before + (length - whole), block + (length - whole), kAesBlock - (length - whole));
-  return whole;
-}
 
 }  // namespace
 
@@ -199,14 +175,14 @@ void WrapTokens::SealBatch(bool conf, uint8_t* const* tokens, const size_t* leng
     const size_t length = kConfounder + lengths[i] + kHeader;
     Confounder(body);
     WriteHeader(true, 0, first + i, body + length - kHeader);
-    std::memset(body + length, 0, RoundUp(length) - length);
-    encrypted[i] = {body, RoundUp(length)};
+    std::memset(body + length, 0, CtsPadded(length) - length);
+    encrypted[i] = {body, CtsPadded(length)};
     hashed[i] = over_cipher ? Span{tokens[i], kHeader + length} : Span{body, length};
   }
   if (!over_cipher) send_.integrity().Compute(hashed, count, digests, lanes_);
   send_.encryption().Encrypt(encrypted, count, lanes_);
   for (size_t i = 0; i < count; i++) {
-    SwapLast(encrypted[i].data, kConfounder + lengths[i] + kHeader);
+    CtsFinish(encrypted[i].data, kConfounder + lengths[i] + kHeader);
     // Where the header will be stands the IV for the HMAC.
     if (over_cipher) std::memset(tokens[i], 0, kHeader);
   }
@@ -268,7 +244,7 @@ size_t WrapTokens::OpenSealed(Received* batch, size_t count) {
   if (over_cipher) count = authentic();
   for (size_t i = 0; i < count; i++) {
     uint8_t* body = batch[i].token + kHeader;
-    spans[i] = {body, OpenLast(keys.encryption(), body, batch[i].length)};
+    spans[i] = {body, CtsBegin(keys.encryption(), body, batch[i].length)};
   }
   if (count > 0) keys.encryption().Decrypt(spans, count, lanes_);
   if (!over_cipher) count = authentic();

@@ -11,7 +11,9 @@ npx cmake-js compile -O build-asan --CDGSSOCKS_SANITIZE=address --CDGSSOCKS_DEV=
 rm -rf "$tree"
 mkdir -p "$tree/build/Release"
 cp build-asan/Release/gssocks.node "$tree/build/Release/"
-cp -R dist package.json binding-options.cjs krb5-testenv "$tree/"
+cp -R dist package.json binding-options.cjs krb5-testenv native "$tree/"
+mkdir -p "$tree/test/native"
+cp test/native/vectors.cc "$tree/test/native/"
 ln -s "$root/node_modules" "$tree/node_modules"
 
 # Leaks of MIT krb5 1.20 itself: gss_unwrap of an empty message, and gss_acquire_cred with a client keytab that fails.
