@@ -1,7 +1,8 @@
 /**
  * What is tested: sealed data that somebody on the way replays, reorders, drops, truncates or changes, and tokens that
  * lack the protection agreed on, end the session (RFC 1961 §5, RFC 2743 §1.2.3): the destination sees a reset and none
- * of that data, and the log says why. Once per enctype, as data and as the request.
+ * of that data, and the log says why. Once per enctype, with the fast path and without, as data and
+ * as the request.
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -120,9 +121,11 @@ const ATTACKS: Attack[] = [
   { name: "an abort", bad: () => Buffer.from([0x01, 0xff]), code: "ABORTED", reason: /abort/ },
 ];
 
-for (const enctype of ENCTYPES) {
-  test(`attacks on tokens, ${enctype}`, async (context) => {
-    const { proxy } = await proxiedRealm(context, {}, { enctypes: [enctype] });
+for (const [enctype, fastPath] of ENCTYPES.flatMap((each) =>
+  [true, false].map((on) => [each, on] as const),
+)) {
+  test(`attacks on tokens, ${enctype}, ${fastPath ? "fast path" : "the library's calls"}`, async (context) => {
+    const { proxy } = await proxiedRealm(context, { gssapi: { fastPath } }, { enctypes: [enctype] });
     const visited = { data: deferred<string>(), reset: deferred<string>() };
     const origin = await Origin.start((socket) => {
       socket.on("data", (octets) => visited.data.resolve(octets.toString()));
