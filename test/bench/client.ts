@@ -12,7 +12,7 @@ export const client: Benchmark = {
     const lab = await Lab.start(options, ENCTYPES[0]);
     const measure = async (
       mode: string,
-      to: "source" | "sink" | "echo" | "udp",
+      to: "source" | "sink" | "bye" | "udp",
       args: Record<string, number>,
     ) => {
       const measured = await lab.measure(mode, lab.straight, "direct", to, args);
@@ -34,7 +34,7 @@ export const client: Benchmark = {
         }
       }
       const count = scale.handshakes;
-      const opened = await measure("handshakes", "echo", { connections: 16, count });
+      const opened = await measure("handshakes", "bye", { connections: 16, count });
       const datagrams = await measure("udp", "udp", { count: scale.datagrams, size: 512 });
       return [
         ...rows,

@@ -2,6 +2,7 @@
 //   source  reads eight octets, a number, and sends as many octets of the pattern
 //   sink    reads to the end without looking, and answers with their number in eight octets
 //   echo    sends back what comes
+//   bye     ends the connection at once
 //   hold    keeps the connection until the other side ends it; one thread for all
 //   udp     sends datagrams back
 #define _GNU_SOURCE
@@ -47,6 +48,11 @@ static void *echo_back(void *argument) {
   for (ssize_t got; (got = recv(fd, buffer, sizeof buffer, 0)) > 0;)
     if (!write_full(fd, buffer, (size_t)got)) break;
   close(fd);
+  return NULL;
+}
+
+static void *bye(void *argument) {
+  for (;;) close(accept_tcp((int)(intptr_t)argument));
   return NULL;
 }
 
@@ -103,10 +109,12 @@ void origin(void) {
     printf("\"%s\":%d,", names[i], local_port(services[i].listener));
     detach(accept_all, (intptr_t)&services[i]);
   }
-  int holder = listen_tcp(), datagrams = bind_udp();
+  int leaver = listen_tcp(), holder = listen_tcp(), datagrams = bind_udp();
+  detach(bye, leaver);
   detach(hold, holder);
   detach(udp_echo, datagrams);
-  printf("\"hold\":%d,\"udp\":%d}\n", local_port(holder), local_port(datagrams));
+  printf("\"bye\":%d,\"hold\":%d,\"udp\":%d}\n", local_port(leaver), local_port(holder),
+         local_port(datagrams));
   fflush(stdout);
   for (;;) pause();
 }

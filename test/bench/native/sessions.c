@@ -3,6 +3,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include "session.h"
 
@@ -17,22 +18,19 @@ static int next(void) {
 }
 
 static struct session open_next(int index, struct steps *steps) {
-  struct session session = open_session(options, initiators ? &initiators[index] : NULL, CMD_CONNECT, steps);
-  // What a reply tells, an octet that the origin sends back has to tell.
-  if (session.level == LEVEL_DIRECT) {
-    uint8_t octet = 0;
-    double begin = now();
-    send_message(&session, &octet, 1);
-    receive_message(&session, &octet, 1);
-    if (steps != NULL) steps->request = now() - begin;
-  }
-  return session;
+  return open_session(options, initiators ? &initiators[index] : NULL, CMD_CONNECT, steps);
+}
+
+static void close_next(struct session *session) {
+  uint8_t octet;
+  if (recv(session->fd, &octet, 1, 0) != 0) die("the destination's end did not come through");
+  close_session(session);
 }
 
 static void *open_and_close(void *argument) {
   for (int index; (index = next()) >= 0;) {
     struct session session = open_next(index, NULL);
-    close_session(&session);
+    close_next(&session);
   }
   return argument;
 }
@@ -73,12 +71,15 @@ void phases(const struct options *given) {
   for (int i = 0; i < options->count; i++) {
     struct steps steps;
     struct session session = open_next(i, &steps);
+    double opened = now();
+    close_next(&session);
+    // What a reply tells, the end has to tell where there is none.
+    if (session.level == LEVEL_DIRECT) steps.request = now() - opened;
     method[i] = steps.method;
     context[i] = steps.context;
     level[i] = steps.level;
     request[i] = steps.request;
     all[i] = steps.method + steps.context + steps.level + steps.request;
-    close_session(&session);
   }
   const struct {
     const char *name;

@@ -7,7 +7,7 @@ import { Dante } from "./dante.js";
 import { Load, type Result, startPorts } from "./peer.js";
 import { cpuSeconds } from "./process-tree.js";
 
-export type Service = "source" | "sink" | "echo" | "hold" | "udp";
+export type Service = "source" | "sink" | "echo" | "bye" | "hold" | "udp";
 export const LEVELS = ["clear", "none", "integrity", "confidentiality"] as const;
 /** `clear` is SOCKS5 without GSS; `direct` no SOCKS at all. */
 export type Level = (typeof LEVELS)[number] | "direct";

@@ -2,7 +2,9 @@
 import type { Row } from "./benchmark.js";
 
 export function table(rows: readonly Row[]): string {
-  const columns = [...new Set(rows.flatMap(({ figures }) => Object.keys(figures)))];
+  // In the order of those rows that have most.
+  const names = rows.map(({ figures }) => Object.keys(figures)).sort((a, b) => b.length - a.length);
+  const columns = [...new Set(names.flat())];
   const lines = [
     ["", ...columns],
     ...rows.map(({ work, figures }) => [work, ...columns.map((column) => format(figures[column]))]),
