@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { Identity } from "../auth/identity.js";
-import { GssocksError, NetworkError, PeerError } from "../errors.js";
+import { type GssocksError, NetworkError, PeerError } from "../errors.js";
 import type { SecurityContext } from "../gss/security-context.js";
 import type { Observer } from "../observability/events.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
@@ -26,6 +26,7 @@ import { checkOrder } from "../relay/token-engine.js";
 import type { Association } from "./association.js";
 import { Authentication, type AuthenticationOptions } from "./authentication.js";
 import { Command, type CommandOptions, commandName } from "./command.js";
+import { asError } from "./internal-error.js";
 import type { SessionRecord } from "./session-record.js";
 
 /** Octets kept while an answer is awaited; past this the socket is not read. */
@@ -389,13 +390,3 @@ function inClear(level: string | null): PeerError {
     `level ${level} was agreed, but the client sends its request in clear: a client that can't seal, as curl, needs a listener with protectionLevels: [none]`,
   );
 }
-
-/** Anything but one of our errors is a bug of ours; the session ends, the server goes on. */
-function asError(error: unknown): GssocksError {
-  if (error instanceof GssocksError) return error;
-  return new InternalError("INTERNAL", `internal error: ${(error as Error)?.stack ?? String(error)}`, {
-    cause: error,
-  });
-}
-
-class InternalError extends GssocksError {}
