@@ -301,10 +301,9 @@ export class Connection {
   }
 
   #relay(rest: Buffer): void {
-    const { fastPath, timeouts } = this.#options;
-    const { idle, total } = timeouts;
+    const { idle, total } = this.#options.timeouts;
     // Only now: the command may have been one whose datagrams need the context.
-    if (fastPath) this.#sealed?.accelerate();
+    if (this.#options.fastPath) this.#sealed?.accelerate();
     const socket = this.#handOver();
     this.#pump = new Pump(
       {

@@ -62,6 +62,28 @@ static void Mac(const Enctype& enctype, const Bytes& key, Bytes text, size_t cou
   Print(digests.data(), enctype.mac_length);
 }
 
+/// Whether a key's octets are anywhere in the memory of objects that held it and are gone.
+template <typename Held, typename... Arguments>
+static bool Left(const Bytes& key, Arguments&&... arguments) {
+  alignas(Held) static uint8_t memory[sizeof(Held)];
+  auto* held = new (memory) Held(std::forward<Arguments>(arguments)...);
+  const auto here = [&] {
+    return std::search(memory, memory + sizeof memory, key.begin(), key.end()) != memory + sizeof memory;
+  };
+  // Otherwise this looks for nothing.
+  if (!here()) return true;
+  held->~Held();
+  return here();
+}
+
+static void Zeroed(const Enctype& enctype, const Bytes& key) {
+  const bool left = Left<Secret>(key, key.data(), key.size()) ||
+                    Left<CipherKey>(key, key.data(), key.size()) ||
+                    Left<MacKey>(key, enctype.hash, enctype.mac_length, key.data(), key.size()) ||
+                    Left<UsageKeys>(key, enctype, key.data(), 22u);
+  std::printf(left ? "left\n" : "zeroed\n");
+}
+
 int main() {
   // Node has it in itself.
   if (dlopen("libcrypto.so.3", RTLD_NOW | RTLD_GLOBAL) == nullptr || OpenSsl::Find() == nullptr) return 1;
@@ -83,6 +105,8 @@ int main() {
       DeriveKey(*enctype, Secret(octets.data(), octets.size()), constant[3],
                 static_cast<KeyPurpose>(constant[4]), &derived);
       Print(derived.data, derived.length);
+    } else if (call == "zero") {
+      Zeroed(*enctype, octets);
     } else if (call == "mac") {
       Mac(*enctype, octets, Parse(text), count, lanes);
     } else {

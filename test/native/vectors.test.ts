@@ -164,3 +164,9 @@ test("RFC 3962: CBC with ciphertext stealing", () => {
     ]),
   );
 });
+
+test("keys are zeroed where they were held", () =>
+  hold([
+    ["zero", 17, BASE_128, "", "zeroed"],
+    ["zero", 20, BASE_256, "", "zeroed"],
+  ]));
