@@ -5,6 +5,8 @@ import { Lab, LEVELS, type Level, type Target } from "./support/lab.js";
 import { type Crypto, measureCrypto } from "./support/peer.js";
 
 const GB = 1e9;
+/** Octets of a small message: what our own client seals at a time. Other clients send as much as a token holds. */
+const SMALL = 4096;
 const DIRECTIONS = ["down", "up"] as const;
 type Direction = (typeof DIRECTIONS)[number];
 
@@ -20,6 +22,8 @@ interface Work {
   level: Level;
   direction: Direction;
   connections: number;
+  /** Of the client's messages; 0: as large as a token can hold. */
+  size: number;
 }
 
 export const bulk: Benchmark = {
@@ -45,38 +49,43 @@ async function withEnctype(lab: Lab, enctype: string, options: Options): Promise
   const first = enctype === ENCTYPES[0];
   const crypto = await measureCrypto(lab.env, { size: 0, bytes: scale.sealedBytes / 4, contexts: 1 });
   const rows: Row[] = [];
-  // What is not sealed costs the same whatever the keys are: carried once.
-  const levels = first ? LEVELS : LEVELS.filter(sealed);
   for (const direction of DIRECTIONS) {
     for (const connections of scale.connections) {
-      const costs = new Map<string, Cost>();
-      const measure = async (target: Target, level: Level) => {
-        const cost = await best(lab, target, { level, direction, connections }, options);
-        if (cost !== null) costs.set(`${target.name} ${level}`, cost);
+      const costs: { target: Target; level: Level; size: number; cost: Cost }[] = [];
+      const measure = async (target: Target, level: Level, size = 0) => {
+        const cost = await best(lab, target, { level, direction, connections, size }, options);
+        if (cost !== null) costs.push({ target, level, size, cost });
       };
+      const cpu = (name: string, level: Level, size = 0) =>
+        costs.find((one) => one.target.name === name && one.level === level && one.size === size)?.cost
+          .server;
       await measure(lab.relay, "direct");
-      await measure(lab.gssocks, "clear");
-      for (const level of levels) {
-        for (const server of lab.servers)
-          if (level !== "clear" || server !== lab.gssocks) await measure(server, level);
+      for (const level of LEVELS) {
+        // What is not sealed costs the same whatever the keys are. Without GSS is what the others are compared with.
+        if (!first && level === "none") continue;
+        for (const server of lab.servers) {
+          await measure(server, level);
+          if (direction === "up" && sealed(level)) await measure(server, level, SMALL);
+        }
       }
-      for (const [name, cost] of costs) {
-        const [server, level] = name.split(" ") as [string, Level];
+      for (const { target, level, size, cost } of costs) {
         if (!first && !sealed(level)) continue;
+        const server = target.name;
         const keys = sealed(level) ? ` ${shortName(enctype)}` : "";
+        const cut = size === 0 ? "" : ", small tokens";
         rows.push({
-          work: `${server}${level === "direct" ? "" : ` ${level}`}${keys} ${direction} ${connections}`,
+          work: `${server}${level === "direct" ? "" : ` ${level}`}${keys} ${direction} ${connections}${cut}`,
           figures: {
             "MB/s": cost.speed,
             "CPU s/GB": cost.server,
             "client s/GB": cost.client,
-            "× relay": ratio(cost.server, costs.get("relay direct")?.server),
-            "× no GSS": ratio(cost.server, costs.get(`${server} clear`)?.server),
+            "× relay": ratio(cost.server, cpu("relay", "direct")),
+            "× no GSS": ratio(cost.server, cpu(server, "clear")),
             "× crypto": sealed(level) ? ratio(cost.server, cryptoCost(crypto, level, direction)) : null,
             ...Object.fromEntries(
               options.dantes.map((peer) => [
                 `× ${peer.name}`,
-                ratio(cost.server, costs.get(`${peer.name} ${level}`)?.server),
+                ratio(cost.server, cpu(peer.name, level, size)),
               ]),
             ),
           },
@@ -93,12 +102,12 @@ async function best(
   work: Work,
   { scale, progress }: Options,
 ): Promise<Cost | null> {
-  const { level, direction, connections } = work;
+  const { level, direction, connections, size } = work;
   const bytes = sealed(level) ? scale.sealedBytes : scale.clearBytes;
   const to = direction === "down" ? "source" : "sink";
   const runs: Cost[] = [];
   for (let repeat = 0; repeat < scale.repeats; repeat += 1) {
-    const measured = await lab.measure(`bulk-${direction}`, target, level, to, { connections, bytes });
+    const measured = await lab.measure(`bulk-${direction}`, target, level, to, { connections, bytes, size });
     if (measured === null) return null;
     const { result, server, client } = measured;
     const carried = result.bytes as number;
@@ -108,7 +117,7 @@ async function best(
       client: (client / carried) * GB,
     });
   }
-  progress(`bulk: ${target.name} ${level} ${direction} ${connections}`);
+  progress(`bulk: ${target.name} ${level} ${direction} ${connections} ${size}`);
   return {
     speed: Math.max(...runs.map(({ speed }) => speed)),
     server: Math.min(...runs.map(({ server }) => server)),

@@ -34,6 +34,7 @@ const EXPECTED: Readonly<Record<string, readonly [works: string[], columns: stri
       ...each(["gss_wrap", "gss_unwrap"], SEALED, KEYS),
       ...each(["relay", "gssocks clear", "gssocks none"], directions),
       ...each(["gssocks"], SEALED, KEYS, directions),
+      ...each(["gssocks"], SEALED, KEYS, ["up"], ["1, small tokens", "4, small tokens"]),
     ],
     ["MB/s", "CPU s/GB", "client s/GB", "× relay", "× no GSS", "× crypto"],
   ],

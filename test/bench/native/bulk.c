@@ -13,9 +13,14 @@
 
 enum { SAMPLE = 64 };
 
+// What a frame has beyond its message: its header, RFC 4121's two and a confounder and a checksum, with room.
+enum { MOST_OVERHEAD = 256 };
+
 struct stream {
   struct session session;
   uint64_t bytes;
+  // Octets of one message that is sent; 0: as large as a token can hold.
+  size_t message;
   // What is to be sent.
   uint8_t *sealed;
   size_t sealed_size;
@@ -33,25 +38,27 @@ static size_t check_token(const struct session *session, const uint8_t *token, s
 }
 
 static uint64_t receive_sealed(const struct stream *stream) {
-  static __thread uint8_t token[65535];
+  // Servers may cut a stream into small tokens: many are read at once.
+  enum { ROOM = 4 * MAX_FRAME };
+  uint8_t *buffer = allocate(ROOM);
   const struct session *session = &stream->session;
   uint64_t got = 0, tokens = 0;
-  size_t overhead = 0;
-  for (; got < stream->bytes; tokens++) {
-    if (tokens % SAMPLE == 0) {
-      size_t size = receive_token(session->fd, MTYP_DATA, token);
-      overhead = check_token(session, token, size, got);
+  size_t overhead = 0, held = 0;
+  while (got < stream->bytes) {
+    ssize_t more = recv(session->fd, buffer + held, ROOM - held, 0);
+    if (more <= 0) die("the stream ended after %llu octets", (unsigned long long)got);
+    held += (size_t)more;
+    size_t at = 0;
+    for (size_t size; held - at >= FRAME_HEADER; at += FRAME_HEADER + size, tokens++) {
+      size = frame_length(buffer + at, MTYP_DATA);
+      if (held - at < FRAME_HEADER + size) break;
+      if (tokens % SAMPLE == 0) overhead = check_token(session, buffer + at + FRAME_HEADER, size, got);
       got += size - overhead;
-      continue;
     }
-    uint8_t header[FRAME_HEADER];
-    read_full(session->fd, header, sizeof header);
-    size_t size = frame_length(header, MTYP_DATA);
-    // The kernel throws it away.
-    if (recv(session->fd, NULL, size, MSG_WAITALL | MSG_TRUNC) != (ssize_t)size)
-      die("the stream ended in a token");
-    got += size - overhead;
+    held -= at;
+    memmove(buffer, buffer + at, held);
   }
+  free(buffer);
   return got;
 }
 
@@ -75,8 +82,9 @@ static void *seal(void *argument) {
   struct stream *stream = argument;
   const struct session *session = &stream->session;
   if (!is_sealed(session->level)) return NULL;
-  size_t most = largest_message(session->context, is_confidential(session->level));
-  stream->sealed = allocate((stream->bytes / most + 1) * MAX_FRAME);
+  size_t most = stream->message;
+  if (most == 0) most = largest_message(session->context, is_confidential(session->level));
+  stream->sealed = allocate((stream->bytes / most + 1) * (most + MOST_OVERHEAD));
   for (uint64_t done = 0; done < stream->bytes;) {
     size_t size = stream->bytes - done < most ? (size_t)(stream->bytes - done) : most;
     stream->sealed_size +=
@@ -111,6 +119,7 @@ static void bulk(const struct options *options, void *(*prepare)(void *), void *
   for (int i = 0; i < count; i++) {
     streams[i].session = open_session(options, initiators ? &initiators[i] : NULL, CMD_CONNECT, NULL);
     streams[i].bytes = options->bytes / (uint64_t)count;
+    streams[i].message = (size_t)options->size;
   }
   if (prepare != NULL) in_parallel(prepare, streams, count, sizeof *streams);
   ready();

@@ -30,20 +30,20 @@ export interface Scale {
 
 export const FULL: Scale = {
   repeats: 3,
-  sealedBytes: 256e6,
+  sealedBytes: 512e6,
   clearBytes: 1e9,
   connections: [1, 4, 16],
   handshakes: 8000,
   phases: 1000,
   echoes: 20_000,
-  echoSeconds: 20,
+  echoSeconds: 10,
   idle: [1000, 10_000],
   datagrams: 50_000,
 };
 
 export const QUICK: Scale = {
   repeats: 1,
-  sealedBytes: 32e6,
+  sealedBytes: 64e6,
   clearBytes: 256e6,
   connections: [1, 16],
   handshakes: 1000,
