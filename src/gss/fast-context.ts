@@ -1,4 +1,6 @@
+import type { GssError } from "../errors.js";
 import { supplementaryInfo } from "./flags.js";
+import { toError } from "./gss-error.js";
 import { type FastContextHandle, native } from "./native.js";
 
 /** What became of frames; one object that the next call of the same context writes over. */
@@ -8,8 +10,8 @@ export interface OpenedFrames {
   length: number;
   /** Of the first octet that was not taken: it begins no whole frame, or a bad one. */
   end: number;
-  /** What is wrong with that frame's token, in the library's words; null where nothing is, or the next one tells. */
-  failure: string | null;
+  /** What is wrong with that frame's token, as gss_unwrap would tell; null where nothing is, or the next one tells. */
+  failure: GssError | null;
   /** GSS_S_DUPLICATE_TOKEN, OLD, UNSEQ, GAP. */
   supplementary: number;
   confState: boolean;
@@ -55,7 +57,7 @@ export class FastContext {
     opened.length = result[1] ?? 0;
     opened.end = result[2] ?? 0;
     opened.supplementary = supplementaryInfo(major);
-    opened.failure = major === opened.supplementary ? null : native.displayMajorStatus(major);
+    opened.failure = major === opened.supplementary ? null : failure(major);
     opened.confState = result[4] === 1;
     return opened;
   }
@@ -64,4 +66,18 @@ export class FastContext {
   close(): void {
     this.#handle.close();
   }
+}
+
+/** With the library's own text, and what it means. */
+function failure(major: number): GssError {
+  const majorText = native.displayMajorStatus(major >>> 0);
+  const call = "gss_unwrap (fast path)";
+  return toError({
+    code: "ERR_GSS",
+    call,
+    major: major >>> 0,
+    majorText,
+    minor: 0,
+    minorText: "",
+  }) as GssError;
 }

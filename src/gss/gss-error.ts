@@ -29,6 +29,7 @@ function gssError(failure: NativeFailure, context: FailureContext): GssError {
   // Some texts of MIT end in NUL or white space.
   const status = [failure.majorText, failure.minorText]
     .map((text) => text.replace(/[\p{Cc}\s]+$/u, ""))
+    .filter((text) => text !== "")
     .join("; ");
   const text = cause === undefined ? status : `${cause.text} [${status}]`;
   // Names out of a peer's token may hold line breaks and terminal sequences.

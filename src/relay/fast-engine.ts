@@ -22,10 +22,7 @@ export class FastEngine implements TokenEngine {
 
   open(buffer: Buffer, start: number, end: number, opened: Buffer[]): number {
     const result = this.#context.open(this.#confRequired, buffer, start, end);
-    if (result.failure !== null) {
-      const what = "the peer's token is damaged, incomplete, or no token of this security context";
-      throw badToken(`gss_unwrap (fast path): ${what} (${result.failure})`);
-    }
+    if (result.failure !== null) throw badToken(result.failure);
     checkOrder(result.supplementary);
     if (this.#confRequired && !result.confState) throw notConfidential();
     if (result.length > 0) opened.push(buffer.subarray(result.offset, result.offset + result.length));

@@ -71,7 +71,7 @@ export class LibraryEngine implements TokenEngine {
     try {
       return this.#context.unwrapInPlace(buffer, start, end);
     } catch (error) {
-      throw badToken((error as GssError).message, error);
+      throw badToken(error as GssError);
     }
   }
 }

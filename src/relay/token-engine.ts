@@ -1,5 +1,5 @@
 /** What makes and opens the tokens of message protection, and what all that do have in common. */
-import { PeerError } from "../errors.js";
+import { type GssError, PeerError } from "../errors.js";
 import { GSS_S_DUPLICATE_TOKEN, GSS_S_GAP_TOKEN, GSS_S_OLD_TOKEN, GSS_S_UNSEQ_TOKEN } from "../gss/flags.js";
 import { GSSAPI_HEADER, MTYP } from "../protocol/constants.js";
 import { checkGssapiVersion, checkMtyp } from "../protocol/gssapi-message.js";
@@ -38,8 +38,8 @@ export function checkOrder(supplementary: number): void {
   if (lost !== undefined) throw new PeerError(lost[1], lost[2]);
 }
 
-export function badToken(reason: string, cause?: unknown): PeerError {
-  return new PeerError("BAD_TOKEN", `a token could not be opened: ${reason}`, { cause });
+export function badToken(cause: GssError): PeerError {
+  return new PeerError("BAD_TOKEN", `a token could not be opened: ${cause.message}`, { cause });
 }
 
 export function notConfidential(): PeerError {
