@@ -22,7 +22,8 @@ type Direction = "down" | "up";
 /** @param rows those of `bulk` */
 export function picture(rows: readonly Row[]): string {
   const bars = barsOf(rows);
-  const most = Math.max(0, ...bars.flatMap(({ seconds }) => [seconds.down ?? 0, seconds.up ?? 0]));
+  const shown = bars.flatMap(({ seconds, crypto }) => [seconds.down, seconds.up, crypto.down, crypto.up]);
+  const most = Math.max(0, ...shown.map((value) => value ?? 0));
   const width = NAMES + 2 * (PLOT + GAP);
   const height = TOP + bars.length * LINE + 16;
   const scale = (value: number) => (most === 0 ? 0 : (value / most) * PLOT);
@@ -47,6 +48,7 @@ export function picture(rows: readonly Row[]): string {
   });
   return `${[
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="13">`,
+    "<title>Server CPU for a GB</title>",
     rect(0, 0, width, height, "#ffffff"),
     text(12, 26, "Server CPU for a GB, one connection, in seconds", 'font-size="16"'),
     rect(NAMES + PLOT + GAP, 15, 2, 14, "#d1495b"),
