@@ -1,4 +1,5 @@
 /** A client of RFC 1928 and RFC 1961 that a test drives by hand, so that it can send anything at any time. */
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import { Name } from "../../src/gss/name.js";
@@ -19,8 +20,12 @@ export interface Farewell {
   how: "end" | "reset";
 }
 
-/** Local addresses of this process so far. The system gives one again soon after a reset. */
-const used = new Set<string>();
+/**
+ * Local ports, each given once: a client's address is what its audit record is found by, and the system would give a port
+ * again soon after a reset. They are those that the system gives; each process begins somewhere else.
+ */
+const PORTS = { first: 32768, count: 28232 };
+let given = randomInt(PORTS.count);
 
 export class RawClient {
   readonly socket: Socket;
@@ -50,17 +55,19 @@ export class RawClient {
 
   /** @param localAddress the source address; the system's choice where absent */
   static async connect(port: number, host = "127.0.0.1", localAddress?: string): Promise<RawClient> {
-    const socket = connect({ port, host, localAddress, allowHalfOpen: true, noDelay: true });
-    await once(socket, "connect");
-    const client = new RawClient(socket);
-    // Its address is what its audit record is found by, so it must be nobody else's.
-    if (used.has(client.address)) {
-      const another = await RawClient.connect(port, host, localAddress);
-      client.vanish();
-      return another;
+    for (let tries = 1; ; tries += 1) {
+      given += 1;
+      const localPort = PORTS.first + (given % PORTS.count);
+      const socket = connect({ port, host, localAddress, localPort, allowHalfOpen: true, noDelay: true });
+      try {
+        await once(socket, "connect");
+        return new RawClient(socket);
+      } catch (error) {
+        // Somebody else has it.
+        const taken = ["EADDRINUSE", "EADDRNOTAVAIL"].includes((error as NodeJS.ErrnoException).code ?? "");
+        if (!taken || tries === PORTS.count) throw error;
+      }
     }
-    used.add(client.address);
-    return client;
   }
 
   /** The established context. */
