@@ -120,4 +120,18 @@ OidList OptionalOidListArgument(const Napi::Value& value, const char* what) {
   return OidList(std::move(oids));
 }
 
+int32_t* Int32ArrayArgument(const Napi::Value& value, const char* what, size_t count) {
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  bool is_array = false;
+  if (napi_is_typedarray(value.Env(), value, &is_array) != napi_ok || !is_array ||
+      napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_int32_array || length < count) {
+    throw CodedTypeError(value.Env(), "ERR_INVALID_ARG_TYPE",
+                         std::string(what) + " must be an Int32Array of " + std::to_string(count));
+  }
+  return static_cast<int32_t*>(data);
+}
+
 }  // namespace gssocks

@@ -30,6 +30,9 @@ Napi::Error CodedRangeError(Napi::Env env, const std::string& message);
 
 /// A Uint8Array over memory that only this thread can change (no SharedArrayBuffer), at most kMaxOctets long.
 Octets OctetsArgument(const Napi::Value& value, const char* what);
+
+/// The memory of an Int32Array of at least `count`, for results.
+int32_t* Int32ArrayArgument(const Napi::Value& value, const char* what, size_t count);
 /// [start, end) of `octets`, both checked.
 Octets RangeArgument(const Octets& octets, const Napi::Value& start, const Napi::Value& end,
                      const char* what);

@@ -118,18 +118,7 @@ WrapTokens& TokensArgument(const Napi::Value& value) {
 }
 
 /// An Int32Array of 5: offset and length of the messages, where the call ended, major status, conf_state.
-int32_t* ResultArgument(const Napi::Value& value) {
-  napi_typedarray_type type;
-  size_t length = 0;
-  void* data = nullptr;
-  bool is_array = false;
-  if (napi_is_typedarray(value.Env(), value, &is_array) != napi_ok || !is_array ||
-      napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
-      type != napi_int32_array || length < 5) {
-    throw CodedTypeError(value.Env(), "ERR_INVALID_ARG_TYPE", "result must be an Int32Array of 5");
-  }
-  return static_cast<int32_t*>(data);
-}
+int32_t* ResultArgument(const Napi::Value& value) { return Int32ArrayArgument(value, "result", 5); }
 
 Napi::Value SealFrames(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();

@@ -88,18 +88,7 @@ Napi::Value VerifyMic(const Napi::CallbackInfo& info) {
 /// What the caller reads instead of a result object, which the hot calls do without.
 class PerMessageResult {
  public:
-  explicit PerMessageResult(const Napi::Value& value) {
-    napi_typedarray_type type;
-    size_t length = 0;
-    void* data = nullptr;
-    bool is_array = false;
-    if (napi_is_typedarray(value.Env(), value, &is_array) != napi_ok || !is_array ||
-        napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr) != napi_ok ||
-        type != napi_int32_array || length < 4) {
-      throw CodedTypeError(value.Env(), "ERR_INVALID_ARG_TYPE", "result must be an Int32Array of 4");
-    }
-    fields_ = static_cast<int32_t*>(data);
-  }
+  explicit PerMessageResult(const Napi::Value& value) : fields_(Int32ArrayArgument(value, "result", 4)) {}
 
   /// Every value fits: offsets and lengths are bounded by kMaxOctets, and no error bit of `major` is set.
   void Fill(size_t offset, size_t length, int conf_state, OM_uint32 major) {
@@ -110,7 +99,7 @@ class PerMessageResult {
   }
 
  private:
-  int32_t* fields_ = nullptr;
+  int32_t* fields_;
 };
 
 #ifdef GSSOCKS_HEIMDAL
