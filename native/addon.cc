@@ -22,6 +22,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineContexts(env, exports);
   DefineMessages(env, exports);
   DefineFastMessages(env, exports);
+  DefineRelays(env, exports);
   DefineMechanisms(env, exports);
   return exports;
 }

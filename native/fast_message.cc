@@ -113,9 +113,7 @@ Napi::Value ExportFastContext(const Napi::CallbackInfo& info) {
   return FastContextHandle::New(env, std::move(fast));
 }
 
-WrapTokens& TokensArgument(const Napi::Value& value) {
-  return FastContextHandle::From(value, "context")->tokens;
-}
+WrapTokens& TokensArgument(const Napi::Value& value) { return IdleFastContext(value)->tokens; }
 
 /// An Int32Array of 5: offset and length of the messages, where the call ended, major status, conf_state.
 int32_t* ResultArgument(const Napi::Value& value) { return Int32ArrayArgument(value, "result", 5); }

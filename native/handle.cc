@@ -16,11 +16,20 @@ Napi::Object NewCredentialHandle(Napi::Env env, Credential credential) {
   return CredentialHandle::New(env, std::move(resource));
 }
 
-static void CheckIdle(const Napi::Value& value, const ContextResource& resource) {
-  if (!resource.busy) return;
-  auto error = Napi::Error::New(value.Env(), "a call on this context is pending");
+static Napi::Error Busy(Napi::Env env, const char* message) {
+  auto error = Napi::Error::New(env, message);
   error.Set("code", "ERR_GSSOCKS_BUSY");
-  throw error;
+  return error;
+}
+
+static void CheckIdle(const Napi::Value& value, const ContextResource& resource) {
+  if (resource.busy) throw Busy(value.Env(), "a call on this context is pending");
+}
+
+const std::shared_ptr<FastContextResource>& IdleFastContext(const Napi::Value& value) {
+  const auto& resource = FastContextHandle::From(value, "context");
+  if (resource->lent) throw Busy(value.Env(), "this context is a relay's");
+  return resource;
 }
 
 ContextResource& IdleContext(const Napi::Value& value, const char* call) {

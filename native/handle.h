@@ -46,6 +46,8 @@ struct FastContextResource {
   static constexpr const char* kClass = "FastContext";
   static constexpr napi_type_tag kTag = {0x5f3a1c0b7d294e61, 0x9b0e64d2a1f7c838};
   WrapTokens tokens;
+  /// A relay's thread uses it (relay_session.h): nobody else may any more.
+  bool lent = false;
 
   explicit FastContextResource(const WrapTokens::Options& options) : tokens(options) {}
 };
@@ -56,6 +58,8 @@ struct AddonData {
   Napi::FunctionReference credential;
   Napi::FunctionReference context;
   Napi::FunctionReference fast_context;
+  /// Made when the first relay starts (relays.cc).
+  std::shared_ptr<void> relays;
   /// What the handle that is being constructed shall own: set only inside Handle::New.
   void* constructing = nullptr;
 };
@@ -130,6 +134,9 @@ using FastContextHandle = Handle<FastContextResource>;
 
 Napi::Object NewNameHandle(Napi::Env env, Name name);
 Napi::Object NewCredentialHandle(Napi::Env env, Credential credential);
+
+/// The open fast context that is not lent; throws ERR_GSSOCKS_BUSY otherwise.
+const std::shared_ptr<FastContextResource>& IdleFastContext(const Napi::Value& value);
 
 /// The context of an open handle on which no call is pending; throws ERR_GSSOCKS_BUSY otherwise. Before its
 /// first step `call` fails with GSS_S_NO_CONTEXT, as RFC 2744 has it: not every library looks (Heimdal

@@ -46,6 +46,11 @@ class WrapTokens {
   WrapTokens(const WrapTokens&) = delete;
   WrapTokens& operator=(const WrapTokens&) = delete;
 
+  /// To be called before the first use on another thread than the one it was made on.
+  void MoveToThisThread() {
+    if (lanes_ != nullptr) lanes_ = Lanes::OfThisThread();
+  }
+
   /// Octets of memory that Seal needs for a message.
   size_t Room(bool conf, size_t length) const;
   /// Frames of `input`, into at least Room() octets at `output`, apart from it; returns how long they are.

@@ -22,7 +22,8 @@ export interface OpenedFrames {
  * that the library would make, many tokens at once, for a fraction of the time (docs/decisions).
  */
 export class FastContext {
-  readonly #handle: FastContextHandle;
+  /** For the addon's relays, which take it over. */
+  readonly handle: FastContextHandle;
   readonly #result = new Int32Array(5);
   readonly #opened: OpenedFrames = {
     offset: 0,
@@ -34,7 +35,7 @@ export class FastContext {
   };
 
   constructor(handle: FastContextHandle) {
-    this.#handle = handle;
+    this.handle = handle;
   }
 
   /** What computes here, the preferred first; empty where this machine has only the library's calls. */
@@ -44,32 +45,32 @@ export class FastContext {
 
   /** Seals `input[inStart, inEnd)` as frames (RFC 1961 §5) to the beginning of `output`; returns their length. */
   seal(conf: boolean, input: Uint8Array, inStart: number, inEnd: number, output: Uint8Array): number {
-    return native.sealFrames(this.#handle, conf, input, inStart, inEnd, output, 0, output.length);
+    return native.sealFrames(this.handle, conf, input, inStart, inEnd, output, 0, output.length);
   }
 
   /** Opens the whole frames of `buffer[start, end)` in place. */
   open(confRequired: boolean, buffer: Uint8Array, start: number, end: number): OpenedFrames {
     const result = this.#result;
-    native.openFrames(this.#handle, confRequired, buffer, start, end, result);
+    native.openFrames(this.handle, confRequired, buffer, start, end, result);
     const opened = this.#opened;
     const major = result[3] ?? 0;
     opened.offset = result[0] ?? 0;
     opened.length = result[1] ?? 0;
     opened.end = result[2] ?? 0;
     opened.supplementary = supplementaryInfo(major);
-    opened.failure = major === opened.supplementary ? null : failure(major);
+    opened.failure = major === opened.supplementary ? null : openFailure(major);
     opened.confState = result[4] === 1;
     return opened;
   }
 
   /** Zeroes the keys. Idempotent. */
   close(): void {
-    this.#handle.close();
+    this.handle.close();
   }
 }
 
 /** With the library's own text, and what it means. */
-function failure(major: number): GssError {
+export function openFailure(major: number): GssError {
   const majorText = native.displayMajorStatus(major >>> 0);
   const call = "gss_unwrap (fast path)";
   return toError({

@@ -44,6 +44,38 @@ export interface FastContextHandle {
   close(): void;
 }
 
+/**
+ * How a relay ended: its id, one of {@link RELAY_ENDS} by its place, the side at fault (0 the client, 1 the
+ * destination), what that end tells more, a text for a fault, and {@link RelayCounts}.
+ */
+export type RelayEnded = (
+  id: number,
+  end: number,
+  side: number,
+  detail: number,
+  text: string,
+  counts: RelayCounts,
+) => void;
+
+/** In the addon's order (native/relay_session.h). */
+export const RELAY_ENDS = [
+  "running",
+  "ended",
+  "aborted",
+  "broken",
+  "truncated",
+  "bad-frame",
+  "bad-token",
+  "not-confidential",
+  "fault",
+] as const;
+
+/**
+ * [0] plain octets up, [1] and down, [2] octets of frames up, [3] and down, [4] when octets were last carried, by
+ * CLOCK_MONOTONIC in ms.
+ */
+export type RelayCounts = Float64Array;
+
 /** The own properties of the Error that a failed GSS-API call throws. */
 export interface NativeFailure {
   code: "ERR_GSS";
@@ -263,6 +295,32 @@ export interface Native {
   ): void;
   /** What computes for exportFastContext here, the preferred first; empty where nothing can. */
   fastPathEngines(): string[];
+
+  // --- Relays: two sockets, joined on a thread of the addon (Linux) ------------------------------------------------
+  /** Starts the threads, once per environment; `ended` is told of each relay's end. Absent where there is no epoll. */
+  openRelays?(threads: number, ended: RelayEnded): void;
+  /**
+   * Joins the TCP sockets of two descriptors, which are copied: the caller's are to be closed, without a shutdown. `context`
+   * protects what passes between us and the client and is the relay's from then on; null where nothing does.
+   * `toClient` and `toDestination` are written first, as they are; `fromClient` and `fromDestination` are octets
+   * that were read already.
+   * @returns the relay's id; 0, with nothing done, where there are no descriptors left
+   */
+  startRelay(
+    client: number,
+    destination: number,
+    context: FastContextHandle | null,
+    conf: boolean,
+    confRequired: boolean,
+    toClient: Uint8Array,
+    toDestination: Uint8Array,
+    fromClient: Uint8Array,
+    fromDestination: Uint8Array,
+  ): number;
+  /** Cuts both sides off; nothing where it has ended. */
+  abortRelay(id: number): void;
+  /** Null where it has ended. */
+  relayCounts(id: number): RelayCounts | null;
 
   // --- Mechanisms and OIDs (RFC 2744 §5.17, RFC 5587, RFC 5801) ------------------------------------------------------
   /** gss_indicate_mechs. */

@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { NetworkError } from "../errors.js";
 
 type Resettable = Socket & { resetAndClosing?: boolean };
 
@@ -29,4 +30,10 @@ export function reset(socket: Socket): void {
 export function cutOff(socket: Socket): void {
   if (socket.writableEnded && socket.writableLength === 0) socket.destroy();
   else reset(socket);
+}
+
+/** @param error its code, as ECONNRESET, or what else is known */
+export function brokenBy(side: string, error: string, cause?: Error): NetworkError {
+  const message = `the ${side}'s connection broke: ${error}`;
+  return new NetworkError("CONNECTION_LOST", message, cause === undefined ? {} : { cause });
 }

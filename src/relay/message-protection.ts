@@ -10,14 +10,14 @@
  * Both directions work in batches: `seal` makes whole frames out of one read, straight into pooled memory; `open` opens
  * every whole frame it was given, in place. Where the stream is cut into tokens carries no meaning.
  */
-import { PeerError } from "../errors.js";
+import type { FastContext } from "../gss/fast-context.js";
 import type { SecurityContext } from "../gss/security-context.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
 import type { Batch } from "./batch.js";
 import { BufferPool } from "./buffer-pool.js";
 import { FastEngine } from "./fast-engine.js";
 import { LibraryEngine } from "./library-engine.js";
-import { frameLength, type TokenEngine } from "./token-engine.js";
+import { frameLength, type TokenEngine, truncated } from "./token-engine.js";
 
 /** How the stream changes on its way through one side; frames or plain octets. */
 export interface MessageProtection {
@@ -30,6 +30,8 @@ export interface MessageProtection {
   /** Frees what is held; nothing may be called afterwards. */
   close(): void;
 }
+
+const NOTHING = Buffer.alloc(0);
 
 const nothing = (): void => {};
 
@@ -67,6 +69,13 @@ export class ContextProtection implements MessageProtection {
     this.#context = context;
     this.level = level;
     this.#engine = new LibraryEngine(context, level, pool.size);
+  }
+
+  /** What another needs to go on in this one's place, after which it is to be closed; null before `accelerate`. */
+  lendable(): { context: FastContext; conf: boolean; confRequired: boolean; kept: Buffer } | null {
+    if (!(this.#engine instanceof FastEngine)) return null;
+    const { context, conf, confRequired } = this.#engine;
+    return { context, conf, confRequired, kept: (this.#partial ?? NOTHING).subarray(0, this.#partialLength) };
   }
 
   /**
@@ -110,7 +119,7 @@ export class ContextProtection implements MessageProtection {
   }
 
   end(): void {
-    if (this.#partialLength > 0) throw new PeerError("TRUNCATED", "the stream ended inside a token");
+    if (this.#partialLength > 0) throw truncated();
   }
 
   close(): void {

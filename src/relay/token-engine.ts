@@ -46,6 +46,10 @@ export function notConfidential(): PeerError {
   return new PeerError("NOT_CONFIDENTIAL", "an integrity-only token under level confidentiality");
 }
 
+export function truncated(): PeerError {
+  return new PeerError("TRUNCATED", "the stream ended inside a token");
+}
+
 /** Length of the frame at `at`, or of its header while that is not all there. Checks each octet as soon as it is there. */
 export function frameLength(buffer: Buffer, at: number, end: number): number {
   if (end > at) checkGssapiVersion(buffer[at] as number);

@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { type GssocksError, NetworkError, PeerError } from "../errors.js";
 import { reset } from "../relay/cut-off.js";
-import type { Carried } from "../relay/pump.js";
+import type { Carried } from "../relay/carrier.js";
 import type { UdpAssociation } from "../relay/udp-associate.js";
 
 export interface AssociationTimeouts {

@@ -15,13 +15,13 @@ import type { Request } from "../protocol/request.js";
 import { ServerMachine } from "../protocol/server-machine.js";
 import { type ServerEffect, type ServerInput, STEPS } from "../protocol/server-state.js";
 import { type Batch, writeBatch } from "../relay/batch.js";
+import { type Carrier, carry } from "../relay/carrier.js";
 import {
   CLEAR_DATAGRAMS,
   ContextDatagramProtection,
   type DatagramProtection,
 } from "../relay/datagram-protection.js";
 import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
-import { Pump } from "../relay/pump.js";
 import { checkOrder } from "../relay/token-engine.js";
 import type { Association } from "./association.js";
 import { Authentication, type AuthenticationOptions } from "./authentication.js";
@@ -62,7 +62,8 @@ export class Connection {
   #sealedDatagrams: ContextDatagramProtection | null = null;
   #deadline: NodeJS.Timeout | undefined;
   readonly #command: Command;
-  #pump: Pump | null = null;
+  #carrier: Carrier | null = null;
+  #reply: Batch = { buffers: [], release: () => {} };
   #closed = false;
   #resolveDone: () => void = () => {};
 
@@ -90,7 +91,7 @@ export class Connection {
 
   /** Ends the session at once; a client that was refused is not waited for any longer. */
   abort(error: GssocksError): void {
-    const carrying = this.#pump ?? this.#command.association;
+    const carrying = this.#carrier ?? this.#command.association;
     if (carrying !== null) return carrying.abort(error);
     this.#feed({ type: "failed", error });
     this.#socket.destroySoon();
@@ -192,7 +193,10 @@ export class Connection {
 
   #send(octets: Buffer): void {
     if (!this.#socket.writable) return;
-    writeBatch(this.#socket, (this.#protection ?? CLEAR).seal(octets));
+    const batch = (this.#protection ?? CLEAR).seal(octets);
+    // The last reply goes out with what is relayed.
+    if (this.#machine.state === "relaying") this.#reply = batch;
+    else writeBatch(this.#socket, batch);
   }
 
   #identified(identity: Identity | null): void {
@@ -304,22 +308,22 @@ export class Connection {
     const { idle, total } = this.#options.timeouts;
     // Only now: the command may have been one whose datagrams need the context.
     if (this.#options.fastPath) this.#sealed?.accelerate();
-    const socket = this.#handOver();
-    this.#pump = new Pump(
-      {
-        client: socket,
-        destination: this.#command.destination as Socket,
-        protection: this.#protection ?? CLEAR,
-        idleTimeout: idle,
-        totalTimeout: total,
-      },
+    const reply = Buffer.concat(this.#reply.buffers);
+    this.#reply.release();
+    this.#carrier = carry({
+      client: this.#handOver(),
+      destination: this.#command.destination as Socket,
+      protection: this.#protection ?? CLEAR,
+      reply,
       rest,
-    );
-    void this.#pump.done.then((error) => this.#finish(STEPS.relaying, error));
+      idleTimeout: idle,
+      totalTimeout: total,
+    });
+    void this.#carrier.done.then((error) => this.#finish(STEPS.relaying, error));
   }
 
   #associated(): void {
-    this.#handOver();
+    writeBatch(this.#handOver(), this.#reply);
     const association = this.#command.association as Association;
     association.watch();
     void association.done.then((error) => this.#finish(STEPS.relaying, error));
@@ -351,7 +355,7 @@ export class Connection {
     this.#closed = true;
     clearTimeout(this.#deadline);
     this.#waiting.abort();
-    this.#command.close(this.#pump === null);
+    this.#command.close(this.#carrier === null);
     this.#protection?.close();
     this.#auth.close();
     const { observer } = this.#options;
@@ -359,7 +363,7 @@ export class Connection {
     if (error !== null) {
       observer({ type: "session-failed", subject, step, code: error.code, reason: error.message });
     }
-    const { up, down } = (this.#pump ?? this.#command.association)?.carried ?? { up: 0, down: 0 };
+    const { up, down } = (this.#carrier ?? this.#command.association)?.carried ?? { up: 0, down: 0 };
     const frames = [this.#sealed, this.#sealedDatagrams].map((each) => each?.counters);
     const octets = {
       bytesUp: up,

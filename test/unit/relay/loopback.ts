@@ -51,6 +51,7 @@ export interface SceneOptions {
   idleTimeout?: number;
   totalTimeout?: number;
   rest?: Buffer;
+  reply?: Buffer;
   /** What happens before the pump begins. */
   before?: (client: SocketPair, destination: SocketPair) => Promise<void>;
 }
@@ -60,7 +61,8 @@ export async function scene(test: TestContext, options: SceneOptions = {}): Prom
   await options.before?.(client, destination);
   const inner = { client: client.ours, destination: destination.ours };
   const { protection = CLEAR, idleTimeout = Infinity, totalTimeout = Infinity } = options;
-  const pump = new Pump({ ...inner, protection, idleTimeout, totalTimeout }, options.rest ?? Buffer.alloc(0));
+  const { rest = Buffer.alloc(0), reply = Buffer.alloc(0) } = options;
+  const pump = new Pump({ ...inner, protection, idleTimeout, totalTimeout, rest, reply });
   return { pump, client: client.theirs, destination: destination.theirs, inner };
 }
 

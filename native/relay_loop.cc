@@ -1,0 +1,186 @@
+// Empty where there is no epoll.
+#ifdef __linux__
+#include "relay_loop.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+namespace gssocks {
+namespace {
+
+constexpr int kEvents = 256;
+
+Descriptor Checked(int fd, const char* call) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), call);
+  return Descriptor(fd);
+}
+
+bool Watch(int epoll, int fd, uint32_t events, void* data) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = data;
+  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+}  // namespace
+
+RelayLoop::RelayLoop(bool bulk, Ended ended, Changed changed)
+    : bulk_(bulk),
+      ended_(std::move(ended)),
+      changed_(std::move(changed)),
+      epoll_(Checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(Checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
+  if (!Watch(epoll_.get(), wake_.get(), EPOLLIN, nullptr))
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+  // Signals are for Node's own threads.
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  try {
+    thread_ = std::thread([this] { Run(); });
+  } catch (...) {
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    throw;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  pthread_setname_np(thread_.native_handle(), "gssocks-relay");
+}
+
+void RelayLoop::Stop() {
+  if (!thread_.joinable()) return;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    stopping_ = true;
+  }
+  Wake();
+  thread_.join();
+}
+
+void RelayLoop::Add(std::shared_ptr<RelaySession> session) {
+  load_.fetch_add(1, std::memory_order_relaxed);
+  session->loop = this;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    added_.push_back(std::move(session));
+  }
+  Wake();
+}
+
+void RelayLoop::Abort(const std::shared_ptr<RelaySession>& session) {
+  session->aborting = true;
+  RelayLoop* loop = session->loop;
+  {
+    const std::lock_guard<std::mutex> lock(loop->mutex_);
+    loop->aborted_.push_back(session);
+  }
+  loop->Wake();
+}
+
+void RelayLoop::Wake() {
+  const uint64_t one = 1;
+  // It fails only where the thread has been woken already.
+  [[maybe_unused]] const ssize_t written = write(wake_.get(), &one, sizeof one);
+}
+
+void RelayLoop::Run() {
+  epoll_event events[kEvents];
+  for (;;) {
+    const int count = epoll_wait(epoll_.get(), events, kEvents, queue_.empty() ? -1 : 0);
+    bool woken = false;
+    for (int i = 0; i < count; i++) {
+      auto* side = static_cast<RelaySession::Side*>(events[i].data.ptr);
+      if (side == nullptr) {
+        woken = true;
+        continue;
+      }
+      side->session->Notice(side, events[i].events);
+      Queue(side->session);
+    }
+    // Only now: sessions that end are no longer there for events of the same call.
+    if (woken) {
+      uint64_t times;
+      [[maybe_unused]] const ssize_t got = read(wake_.get(), &times, sizeof times);
+      TakeOrders();
+      const std::lock_guard<std::mutex> lock(mutex_);
+      if (stopping_) break;
+    }
+    WorkOff();
+  }
+  sessions_.clear();
+}
+
+void RelayLoop::TakeOrders() {
+  std::vector<std::shared_ptr<RelaySession>> added, aborted;
+  {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    added.swap(added_);
+    aborted.swap(aborted_);
+  }
+  for (auto& session : added) Join(std::move(session));
+  for (auto& session : aborted) {
+    // One that has left for another loop is aborted when it arrives there.
+    if (sessions_.count(session.get()) == 0) continue;
+    session->Abort();
+    Queue(session.get());
+  }
+}
+
+void RelayLoop::Join(std::shared_ptr<RelaySession> session) {
+  constexpr uint32_t kAll = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  RelaySession* joined = session.get();
+  sessions_.emplace(joined, std::move(session));
+  joined->Start();
+  if (joined->aborting) joined->Abort();
+  for (RelaySession::Side* side : {&joined->client, &joined->destination}) {
+    if (!Watch(epoll_.get(), side->socket.get(), kAll, side)) {
+      const int error = errno;
+      // fs.epoll.max_user_watches is the only limit there is.
+      joined->Fail(std::system_error(error, std::generic_category(), "epoll_ctl").what());
+    }
+  }
+  Queue(joined);
+}
+
+void RelayLoop::Queue(RelaySession* session) {
+  if (session->queued) return;
+  session->queued = true;
+  queue_.push_back(session);
+}
+
+/// One turn for each session that has something to do.
+void RelayLoop::WorkOff() {
+  turn_.swap(queue_);
+  for (RelaySession* session : turn_) {
+    session->queued = false;
+    if (session->Runnable()) session->Work(&chunks_);
+    if (session->over()) {
+      auto owner = Leave(session);
+      owner->Close();
+      ended_(std::move(owner));
+    } else if (session->bulk != bulk_) {
+      changed_(Leave(session));
+    } else if (session->Runnable()) {
+      Queue(session);
+    }
+  }
+  turn_.clear();
+}
+
+std::shared_ptr<RelaySession> RelayLoop::Leave(RelaySession* session) {
+  auto found = sessions_.find(session);
+  std::shared_ptr<RelaySession> owner = std::move(found->second);
+  sessions_.erase(found);
+  // Closing does not take it out where a child process that was just forked still has the descriptors.
+  for (const RelaySession::Side* side : {&owner->client, &owner->destination})
+    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, side->socket.get(), nullptr);
+  load_.fetch_sub(1, std::memory_order_relaxed);
+  return owner;
+}
+
+}  // namespace gssocks
+
+#endif

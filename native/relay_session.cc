@@ -1,0 +1,230 @@
+// Empty where there is no epoll.
+#ifdef __linux__
+#include "relay_session.h"
+
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <cerrno>
+#include <cstring>
+#include <exception>
+
+namespace gssocks {
+namespace {
+
+uint64_t Now() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1000000;
+}
+
+void Add(std::atomic<uint64_t>* counter, size_t count) {
+  counter->fetch_add(count, std::memory_order_relaxed);
+}
+
+bool Blocked(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
+
+}  // namespace
+
+RelaySession::RelaySession(uint32_t number, RelayOptions options)
+    : id(number),
+      client{this, std::move(options.client)},
+      destination{this, std::move(options.destination)},
+      protection_(std::move(options.protection)),
+      conf_(options.conf),
+      conf_required_(options.conf_required),
+      up_{&client, &destination, true},
+      down_{&destination, &client, false} {
+  counters.active = Now();
+  Begin(&up_, std::move(options.from_client), options.to_destination);
+  Begin(&down_, std::move(options.from_destination), options.to_client);
+  Add(&counters.up, options.to_destination.size());
+}
+
+void RelaySession::Begin(Flow* flow, Held received, const Held& written) {
+  flow->fresh = !received.empty();
+  flow->kept = std::move(received);
+  if (written.empty()) return;
+  flow->pending.reset(new Chunk);
+  flow->end = written.size();
+  std::memcpy(flow->pending->data, written.data(), written.size());
+}
+
+void RelaySession::Start() {
+  if (protection_) protection_->tokens.MoveToThisThread();
+}
+
+void RelaySession::Notice(Side* side, uint32_t events) {
+  if ((events & EPOLLERR) != 0) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(side->socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) return Finish(RelayEnd::kBroken, side, static_cast<uint32_t>(error));
+  }
+  if (bulk && Now() - counters.active.load(std::memory_order_relaxed) > kBulkQuiet) bulk = false;
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) side->readable = true;
+  if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) side->hung_up = true;
+  if ((events & (EPOLLOUT | EPOLLHUP)) != 0) side->writable = true;
+}
+
+bool RelaySession::Runnable(const Flow& flow) const {
+  if (flow.done) return false;
+  if (flow.pending) return flow.to->writable;
+  return flow.ended || flow.fresh || flow.from->readable;
+}
+
+bool RelaySession::Runnable() const { return !over() && (Runnable(up_) || Runnable(down_)); }
+
+void RelaySession::Work(Chunks* chunks) {
+  try {
+    if (Runnable(up_)) Advance(&up_, chunks);
+    if (!over() && Runnable(down_)) Advance(&down_, chunks);
+  } catch (const std::exception& failure) {
+    Fail(failure.what());
+  }
+  if (up_.done && down_.done) Finish(RelayEnd::kEnded);
+}
+
+void RelaySession::Advance(Flow* flow, Chunks* chunks) {
+  if (flow->pending && !Flush(flow, chunks)) return;
+  if (flow->ended) return End(flow);
+  auto input = chunks->Take();
+  const size_t length = Read(flow, input.get());
+  if (length == 0) {
+    chunks->Give(std::move(input));
+    if (flow->ended && !over()) End(flow);
+    return;
+  }
+  Count(length);
+  Convert(flow, std::move(input), length, chunks);
+  if (!over() && flow->pending) Flush(flow, chunks);
+}
+
+void RelaySession::Count(size_t octets) {
+  const uint64_t now = Now();
+  counters.active.store(now, std::memory_order_relaxed);
+  if (now - window_began_ > kBulkWindow) {
+    window_began_ = now;
+    window_octets_ = 0;
+  }
+  window_octets_ += octets;
+  if (window_octets_ > kBulkOctets) bulk = true;
+}
+
+size_t RelaySession::Read(Flow* flow, Chunk* chunk) {
+  const size_t kept = flow->kept.size();
+  size_t count = 0;
+  if (!flow->fresh) {
+    Side* from = flow->from;
+    const ssize_t got = recv(from->socket.get(), chunk->data + kept, kRelayRead, 0);
+    if (got < 0) {
+      if (Blocked(errno))
+        from->readable = false;
+      else if (errno != EINTR)
+        Finish(RelayEnd::kBroken, from, static_cast<uint32_t>(errno));
+      return 0;
+    }
+    if (got == 0) {
+      flow->ended = true;
+      if (kept > 0) Finish(RelayEnd::kTruncated, from);
+      return 0;
+    }
+    count = static_cast<size_t>(got);
+    // Edge-triggered: less than was asked for is all there is, and what comes later is told.
+    if (count < kRelayRead && !from->hung_up) from->readable = false;
+    if (flow->up && protection_) Add(&counters.sealed_up, count);
+  }
+  if (kept > 0) std::memcpy(chunk->data, flow->kept.data(), kept);
+  flow->kept = {};
+  flow->fresh = false;
+  return kept + count;
+}
+
+void RelaySession::Convert(Flow* flow, std::unique_ptr<Chunk> input, size_t length, Chunks* chunks) {
+  if (flow->up && protection_) return Open(flow, std::move(input), length, chunks);
+  Add(flow->up ? &counters.up : &counters.down, length);
+  flow->at = 0;
+  if (!protection_) {
+    flow->end = length;
+    flow->pending = std::move(input);
+    return;
+  }
+  auto output = chunks->Take();
+  flow->end = protection_->tokens.Seal(conf_, input->data, length, output->data);
+  Add(&counters.sealed_down, flow->end);
+  flow->pending = std::move(output);
+  chunks->Give(std::move(input));
+}
+
+void RelaySession::Open(Flow* flow, std::unique_ptr<Chunk> input, size_t length, Chunks* chunks) {
+  uint8_t* data = input->data;
+  const WrapTokens::Opened opened = protection_->tokens.Open(conf_required_, data, length);
+  if (opened.major != GSS_S_COMPLETE) return Finish(RelayEnd::kBadToken, &client, opened.major);
+  if (conf_required_ && !opened.conf_state) return Finish(RelayEnd::kNotConfidential, &client);
+  const size_t left = length - opened.end;
+  const uint8_t* rest = data + opened.end;
+  if ((left > 0 && rest[0] != 0x01) || (left > 1 && rest[1] != 0x03)) {
+    return Finish(RelayEnd::kBadFrame, &client,
+                  left == 1 ? 0x10000u | rest[0] : static_cast<uint32_t>(rest[0] << 8 | rest[1]));
+  }
+  if (left > 0) flow->kept.assign(rest, rest + left);
+  Add(&counters.up, opened.length);
+  if (opened.length == 0) return chunks->Give(std::move(input));
+  flow->at = opened.offset;
+  flow->end = opened.offset + opened.length;
+  flow->pending = std::move(input);
+}
+
+bool RelaySession::Flush(Flow* flow, Chunks* chunks) {
+  Side* to = flow->to;
+  while (flow->at < flow->end) {
+    const size_t left = flow->end - flow->at;
+    const ssize_t put = send(to->socket.get(), flow->pending->data + flow->at, left, MSG_NOSIGNAL);
+    if (put < 0) {
+      if (errno == EINTR) continue;
+      if (Blocked(errno))
+        to->writable = false;
+      else
+        Finish(RelayEnd::kBroken, to, static_cast<uint32_t>(errno));
+      return false;
+    }
+    counters.active.store(Now(), std::memory_order_relaxed);
+    flow->at += static_cast<size_t>(put);
+    if (flow->at < flow->end) {
+      to->writable = false;
+      return false;
+    }
+  }
+  chunks->Give(std::move(flow->pending));
+  return true;
+}
+
+/// Half-close: an end on one side is an end on the other.
+void RelaySession::End(Flow* flow) {
+  shutdown(flow->to->socket.get(), SHUT_WR);
+  flow->to->shut = true;
+  flow->done = true;
+}
+
+void RelaySession::Finish(RelayEnd end, const Side* side, uint32_t detail, const char* text) {
+  if (over()) return;
+  outcome_ = {end, side == &destination ? 1 : 0, detail, text};
+}
+
+void RelaySession::Close() {
+  for (Side* side : {&client, &destination}) {
+    if (!side->socket) continue;
+    // RFC 1961 has no end mark of its own: a plain close would pass for the whole transfer. A side that had
+    // its end is spared the reset: it could lose octets not read yet.
+    if (!side->shut) {
+      const linger reset{1, 0};
+      setsockopt(side->socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    side->socket.reset();
+  }
+}
+
+}  // namespace gssocks
+
+#endif

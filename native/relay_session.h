@@ -1,0 +1,196 @@
+// A session whose handshake is over: its two sockets, and what passes between them. Belongs to one thread
+// (relay_loop.h) from the first call of Start() on; the counters may be read by others.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "descriptor.h"
+#include "handle.h"
+
+namespace gssocks {
+
+/// Octets taken from a socket at a time. Others have their turn behind each: what a thread works on stays in
+/// the cache of its core, and nobody waits for more than one such piece of each other session.
+constexpr size_t kRelayRead = 131072;
+
+/// So many octets in so many ms, and a session is one that carries bulk; quiet for so many, and it is no
+/// more.
+constexpr size_t kBulkOctets = 1 << 20;
+constexpr uint64_t kBulkWindow = 100;
+constexpr uint64_t kBulkQuiet = 1000;
+
+/// Memory for one read, what was left of the one before, and the frames that come of it.
+class Chunk {
+ public:
+  static constexpr size_t kSize = 4 * 65536 + 4096 + kRelayRead;
+  uint8_t data[kSize];
+};
+
+/// Chunks that no session holds at the moment; of one thread.
+class Chunks {
+ public:
+  std::unique_ptr<Chunk> Take() {
+    if (free_.empty()) return std::unique_ptr<Chunk>(new Chunk);
+    auto chunk = std::move(free_.back());
+    free_.pop_back();
+    return chunk;
+  }
+  void Give(std::unique_ptr<Chunk> chunk) {
+    if (free_.size() < kKept) free_.push_back(std::move(chunk));
+  }
+
+ private:
+  static constexpr size_t kKept = 64;
+  std::vector<std::unique_ptr<Chunk>> free_;
+};
+
+/// Octets that are there before the first read.
+using Held = std::vector<uint8_t>;
+
+struct RelayOptions {
+  Descriptor client;
+  Descriptor destination;
+  /// Between us and the client; null: the octets pass as they are.
+  std::shared_ptr<FastContextResource> protection;
+  bool conf;
+  bool conf_required;
+  /// To be written first, as they are. None of the four is longer than Chunk::kSize - kRelayRead.
+  Held to_client;
+  Held to_destination;
+  /// As read, to be looked at before the first read.
+  Held from_client;
+  Held from_destination;
+};
+
+enum class RelayEnd {
+  kRunning,
+  /// Both sides, in good order.
+  kEnded,
+  kAborted,
+  /// `side`'s connection broke, `detail` is errno.
+  kBroken,
+  /// The client ended inside a frame.
+  kTruncated,
+  /// `detail` is the first two octets of what is no frame, big-endian; 0x10000 and the octet where there is
+  /// one only.
+  kBadFrame,
+  /// `detail` is the major status.
+  kBadToken,
+  kNotConfidential,
+  /// `text` tells: no memory, or a cryptographic library failed.
+  kFault,
+};
+
+struct RelayOutcome {
+  RelayEnd end = RelayEnd::kRunning;
+  /// 0 the client, 1 the destination.
+  int side = 0;
+  uint32_t detail = 0;
+  std::string text;
+};
+
+class RelayLoop;
+
+class RelaySession {
+ public:
+  struct Counters {
+    /// Plain octets.
+    std::atomic<uint64_t> up{0};
+    std::atomic<uint64_t> down{0};
+    /// Octets of frames.
+    std::atomic<uint64_t> sealed_up{0};
+    std::atomic<uint64_t> sealed_down{0};
+    /// CLOCK_MONOTONIC in ms, of when an octet was last carried.
+    std::atomic<uint64_t> active{0};
+  };
+
+  struct Side {
+    RelaySession* session;
+    Descriptor socket;
+    bool readable = false;
+    bool writable = false;
+    /// The peer has sent its end: reading must go on until it is seen.
+    bool hung_up = false;
+    /// Our end was sent.
+    bool shut = false;
+  };
+
+  RelaySession(uint32_t id, RelayOptions options);
+  ~RelaySession() { Close(); }
+  RelaySession(const RelaySession&) = delete;
+  RelaySession& operator=(const RelaySession&) = delete;
+
+  const uint32_t id;
+  Counters counters;
+  Side client;
+  Side destination;
+  /// Stands in the loop's queue.
+  bool queued = false;
+  /// Belongs among those that carry bulk, where it does not keep others waiting.
+  bool bulk = false;
+  /// The loop that has it, or is about to; set before `aborting` is looked at, and read after that was set.
+  std::atomic<RelayLoop*> loop{nullptr};
+  std::atomic<bool> aborting{false};
+
+  /// On the thread that calls all others from now on.
+  void Start();
+  /// What epoll told of one side.
+  void Notice(Side* side, uint32_t events);
+  /// A call of Work would get something done.
+  bool Runnable() const;
+  /// At most one read of each side and what comes of it.
+  void Work(Chunks* chunks);
+  void Abort() { Finish(RelayEnd::kAborted); }
+  void Fail(const char* text) { Finish(RelayEnd::kFault, nullptr, 0, text); }
+  /// Closes both sides: a side that has not had its end is reset, unless all ended well.
+  void Close();
+
+  const RelayOutcome& outcome() const { return outcome_; }
+  bool over() const { return outcome_.end != RelayEnd::kRunning; }
+
+ private:
+  struct Flow {
+    Side* from;
+    Side* to;
+    bool up;
+    /// Read, but no whole frame yet, or not looked at yet (`fresh`).
+    Held kept{};
+    bool fresh = false;
+    /// Converted, to be written.
+    std::unique_ptr<Chunk> pending{};
+    size_t at = 0;
+    size_t end = 0;
+    bool ended = false;
+    bool done = false;
+  };
+
+  static void Begin(Flow* flow, Held received, const Held& written);
+  bool Runnable(const Flow& flow) const;
+  void Advance(Flow* flow, Chunks* chunks);
+  /// Octets of `flow` at the beginning of `chunk`, those kept before included; 0 where there are none at the
+  /// moment.
+  size_t Read(Flow* flow, Chunk* chunk);
+  void Convert(Flow* flow, std::unique_ptr<Chunk> input, size_t length, Chunks* chunks);
+  void Open(Flow* flow, std::unique_ptr<Chunk> input, size_t length, Chunks* chunks);
+  /// Whether all that was pending is written.
+  bool Flush(Flow* flow, Chunks* chunks);
+  void End(Flow* flow);
+  void Count(size_t octets);
+  void Finish(RelayEnd end, const Side* side = nullptr, uint32_t detail = 0, const char* text = "");
+
+  std::shared_ptr<FastContextResource> protection_;
+  bool conf_;
+  bool conf_required_;
+  Flow up_;
+  Flow down_;
+  RelayOutcome outcome_;
+  uint64_t window_began_ = 0;
+  size_t window_octets_ = 0;
+};
+
+}  // namespace gssocks

@@ -1,0 +1,96 @@
+import { availableParallelism } from "node:os";
+import type { FastContext } from "./fast-context.js";
+import { native, RELAY_ENDS, type RelayCounts, type RelayEnded } from "./native.js";
+
+export interface NativeRelayOptions {
+  /** Descriptors of TCP sockets, which are copied: close yours afterwards, without a shutdown. */
+  client: number;
+  destination: number;
+  /** Protects what passes between us and the client, and is the relay's from then on; null where nothing does. */
+  protection: { context: FastContext; conf: boolean; confRequired: boolean } | null;
+  /** Written first, as they are. */
+  toClient: Buffer;
+  toDestination: Buffer;
+  /** Read already. */
+  fromClient: Buffer;
+  fromDestination: Buffer;
+}
+
+export interface RelayOutcome {
+  end: (typeof RELAY_ENDS)[number];
+  /** At fault. */
+  side: "client" | "destination";
+  /** errno, the major status, or the octets of a bad frame. */
+  detail: number;
+  /** What the addon says of a fault of its own. */
+  text: string;
+}
+
+/** Octets carried. */
+export interface RelayCarried {
+  up: number;
+  down: number;
+  sealedUp: number;
+  sealedDown: number;
+  /** When octets were last carried, by `process.hrtime` in ms. */
+  active: number;
+}
+
+const ends = new Map<number, RelayEnded>();
+let open = false;
+
+/** Two sockets joined on a thread of the addon, until both have ended. */
+export class NativeRelay {
+  /** Never rejects. */
+  readonly done: Promise<RelayOutcome>;
+  readonly #id: number;
+  #last: RelayCounts | null = null;
+
+  /** @returns null where there are no such threads here, or no descriptors left: nothing was done then */
+  static start(options: NativeRelayOptions): NativeRelay | null {
+    if (native.openRelays === undefined) return null;
+    if (!open) native.openRelays(availableParallelism(), (id, ...rest) => ends.get(id)?.(id, ...rest));
+    open = true;
+    const { client, destination, protection, toClient, toDestination, fromClient, fromDestination } = options;
+    const id = native.startRelay(
+      client,
+      destination,
+      protection?.context.handle ?? null,
+      protection?.conf ?? false,
+      protection?.confRequired ?? false,
+      toClient,
+      toDestination,
+      fromClient,
+      fromDestination,
+    );
+    return id === 0 ? null : new NativeRelay(id);
+  }
+
+  private constructor(id: number) {
+    this.#id = id;
+    this.done = new Promise((resolve) => {
+      ends.set(id, (_, end, side, detail, text, counts) => {
+        ends.delete(id);
+        this.#last = counts;
+        resolve({
+          end: RELAY_ENDS[end] ?? "fault",
+          side: side === 0 ? "client" : "destination",
+          detail,
+          text,
+        });
+      });
+    });
+  }
+
+  /** Up to now. */
+  get carried(): RelayCarried {
+    const counts = this.#last ?? native.relayCounts(this.#id);
+    const [up = 0, down = 0, sealedUp = 0, sealedDown = 0, active = 0] = counts ?? [];
+    return { up, down, sealedUp, sealedDown, active };
+  }
+
+  /** Cuts both sides off; `done` tells when that is so. */
+  abort(): void {
+    native.abortRelay(this.#id);
+  }
+}
