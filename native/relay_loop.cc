@@ -19,13 +19,6 @@ Descriptor Checked(int fd, const char* call) {
   return Descriptor(fd);
 }
 
-bool Watch(int epoll, int fd, uint32_t events, void* data) {
-  epoll_event event{};
-  event.events = events;
-  event.data.ptr = data;
-  return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) == 0;
-}
-
 }  // namespace
 
 RelayLoop::RelayLoop(bool bulk, Ended ended, Changed changed)
@@ -34,7 +27,9 @@ RelayLoop::RelayLoop(bool bulk, Ended ended, Changed changed)
       changed_(std::move(changed)),
       epoll_(Checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(Checked(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), "eventfd")) {
-  if (!Watch(epoll_.get(), wake_.get(), EPOLLIN, nullptr))
+  epoll_event woken{};
+  woken.events = EPOLLIN;
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &woken) != 0)
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
   // Signals are for Node's own threads.
   sigset_t all, before;
@@ -130,18 +125,9 @@ void RelayLoop::TakeOrders() {
 }
 
 void RelayLoop::Join(std::shared_ptr<RelaySession> session) {
-  constexpr uint32_t kAll = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   RelaySession* joined = session.get();
   sessions_.emplace(joined, std::move(session));
-  joined->Start();
-  if (joined->aborting) joined->Abort();
-  for (RelaySession::Side* side : {&joined->client, &joined->destination}) {
-    if (!Watch(epoll_.get(), side->socket.get(), kAll, side)) {
-      const int error = errno;
-      // fs.epoll.max_user_watches is the only limit there is.
-      joined->Fail(std::system_error(error, std::generic_category(), "epoll_ctl").what());
-    }
-  }
+  joined->Start(epoll_.get());
   Queue(joined);
 }
 
@@ -174,9 +160,7 @@ std::shared_ptr<RelaySession> RelayLoop::Leave(RelaySession* session) {
   auto found = sessions_.find(session);
   std::shared_ptr<RelaySession> owner = std::move(found->second);
   sessions_.erase(found);
-  // Closing does not take it out where a child process that was just forked still has the descriptors.
-  for (const RelaySession::Side* side : {&owner->client, &owner->destination})
-    epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, side->socket.get(), nullptr);
+  session->Leave();
   load_.fetch_sub(1, std::memory_order_relaxed);
   return owner;
 }

@@ -30,7 +30,7 @@ bool Blocked(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 RelaySession::RelaySession(uint32_t number, RelayOptions options)
     : id(number),
       client{this, std::move(options.client)},
-      destination{this, std::move(options.destination)},
+      destination{this, std::move(options.destination), std::move(options.output)},
       protection_(std::move(options.protection)),
       conf_(options.conf),
       conf_required_(options.conf_required),
@@ -51,15 +51,40 @@ void RelaySession::Begin(Flow* flow, Held received, const Held& written) {
   std::memcpy(flow->pending->data, written.data(), written.size());
 }
 
-void RelaySession::Start() {
+void RelaySession::Start(int epoll) {
+  if (aborting) return Abort();
   if (protection_) protection_->tokens.MoveToThisThread();
+  for (Side* side : {&client, &destination}) {
+    side->epoll = epoll;
+    Watch(side, side->in());
+    if (side->separate_output) Watch(side, side->out());
+  }
+}
+
+void RelaySession::Watch(Side* side, int fd) {
+  epoll_event event{};
+  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.data.ptr = side;
+  if (epoll_ctl(side->epoll, EPOLL_CTL_ADD, fd, &event) == 0) return;
+  if (errno == EPERM)
+    side->always = side->readable = side->writable = true;
+  else
+    Fail("epoll_ctl failed: there are too many watches (fs.epoll.max_user_watches)");
+}
+
+void RelaySession::Leave() {
+  // Closing does not do it where a child process that was just forked still has the descriptors.
+  for (const Side* side : {&client, &destination}) {
+    epoll_ctl(side->epoll, EPOLL_CTL_DEL, side->in(), nullptr);
+    if (side->separate_output) epoll_ctl(side->epoll, EPOLL_CTL_DEL, side->out(), nullptr);
+  }
 }
 
 void RelaySession::Notice(Side* side, uint32_t events) {
   if ((events & EPOLLERR) != 0) {
     int error = 0;
     socklen_t size = sizeof error;
-    getsockopt(side->socket.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    getsockopt(side->in(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return Finish(RelayEnd::kBroken, side, static_cast<uint32_t>(error));
   }
   if (bulk && Now() - counters.active.load(std::memory_order_relaxed) > kBulkQuiet) bulk = false;
@@ -117,7 +142,7 @@ size_t RelaySession::Read(Flow* flow, Chunk* chunk) {
   size_t count = 0;
   if (!flow->fresh) {
     Side* from = flow->from;
-    const ssize_t got = recv(from->socket.get(), chunk->data + kept, kRelayRead, 0);
+    const ssize_t got = read(from->in(), chunk->data + kept, kRelayRead);
     if (got < 0) {
       if (Blocked(errno))
         from->readable = false;
@@ -132,7 +157,7 @@ size_t RelaySession::Read(Flow* flow, Chunk* chunk) {
     }
     count = static_cast<size_t>(got);
     // Edge-triggered: less than was asked for is all there is, and what comes later is told.
-    if (count < kRelayRead && !from->hung_up) from->readable = false;
+    if (count < kRelayRead && !from->hung_up && !from->always) from->readable = false;
     if (flow->up && protection_) Add(&counters.sealed_up, count);
   }
   if (kept > 0) std::memcpy(chunk->data, flow->kept.data(), kept);
@@ -180,7 +205,7 @@ bool RelaySession::Flush(Flow* flow, Chunks* chunks) {
   Side* to = flow->to;
   while (flow->at < flow->end) {
     const size_t left = flow->end - flow->at;
-    const ssize_t put = send(to->socket.get(), flow->pending->data + flow->at, left, MSG_NOSIGNAL);
+    const ssize_t put = write(to->out(), flow->pending->data + flow->at, left);
     if (put < 0) {
       if (errno == EINTR) continue;
       if (Blocked(errno))
@@ -191,7 +216,7 @@ bool RelaySession::Flush(Flow* flow, Chunks* chunks) {
     }
     counters.active.store(Now(), std::memory_order_relaxed);
     flow->at += static_cast<size_t>(put);
-    if (flow->at < flow->end) {
+    if (flow->at < flow->end && !to->always) {
       to->writable = false;
       return false;
     }
@@ -202,8 +227,11 @@ bool RelaySession::Flush(Flow* flow, Chunks* chunks) {
 
 /// Half-close: an end on one side is an end on the other.
 void RelaySession::End(Flow* flow) {
-  shutdown(flow->to->socket.get(), SHUT_WR);
-  flow->to->shut = true;
+  Side* to = flow->to;
+  shutdown(to->out(), SHUT_WR);
+  if (to->separate_output) epoll_ctl(to->epoll, EPOLL_CTL_DEL, to->out(), nullptr);
+  to->separate_output.reset();
+  to->shut = true;
   flow->done = true;
 }
 
@@ -214,14 +242,15 @@ void RelaySession::Finish(RelayEnd end, const Side* side, uint32_t detail, const
 
 void RelaySession::Close() {
   for (Side* side : {&client, &destination}) {
-    if (!side->socket) continue;
+    side->separate_output.reset();
+    if (!side->input) continue;
     // RFC 1961 has no end mark of its own: a plain close would pass for the whole transfer. A side that had
     // its end is spared the reset: it could lose octets not read yet.
     if (!side->shut) {
       const linger reset{1, 0};
-      setsockopt(side->socket.get(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+      setsockopt(side->in(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     }
-    side->socket.reset();
+    side->input.reset();
   }
 }
 

@@ -55,6 +55,9 @@ using Held = std::vector<uint8_t>;
 struct RelayOptions {
   Descriptor client;
   Descriptor destination;
+  /// Where what goes to the destination is written, if not there: a program has two descriptors for its input
+  /// and output.
+  Descriptor output{};
   /// Between us and the client; null: the octets pass as they are.
   std::shared_ptr<FastContextResource> protection;
   bool conf;
@@ -111,13 +114,22 @@ class RelaySession {
 
   struct Side {
     RelaySession* session;
-    Descriptor socket;
+    Descriptor input;
+    /// None where it is the same as `input`, a TCP socket.
+    Descriptor separate_output{};
     bool readable = false;
     bool writable = false;
     /// The peer has sent its end: reading must go on until it is seen.
     bool hung_up = false;
     /// Our end was sent.
     bool shut = false;
+    /// A file or a device, which never blocks for long and which epoll does not take.
+    bool always = false;
+    /// The loop's, which watches both descriptors.
+    int epoll = -1;
+
+    int in() const { return input.get(); }
+    int out() const { return separate_output ? separate_output.get() : input.get(); }
   };
 
   RelaySession(uint32_t id, RelayOptions options);
@@ -137,8 +149,10 @@ class RelaySession {
   std::atomic<RelayLoop*> loop{nullptr};
   std::atomic<bool> aborting{false};
 
-  /// On the thread that calls all others from now on.
-  void Start();
+  /// On the thread that calls all others from now on, which watches both sides with `epoll`.
+  void Start(int epoll);
+  /// Out of that `epoll`; Start() on another follows.
+  void Leave();
   /// What epoll told of one side.
   void Notice(Side* side, uint32_t events);
   /// A call of Work would get something done.
@@ -169,6 +183,7 @@ class RelaySession {
     bool done = false;
   };
 
+  void Watch(Side* side, int fd);
   static void Begin(Flow* flow, Held received, const Held& written);
   bool Runnable(const Flow& flow) const;
   void Advance(Flow* flow, Chunks* chunks);

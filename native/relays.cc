@@ -5,6 +5,9 @@
 #include "chapters.h"
 
 #ifdef __linux__
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <cerrno>
 #include <deque>
 
@@ -20,6 +23,8 @@ namespace {
 constexpr uint32_t kMostThreads = 64;
 /// What a relay may be given to begin with.
 constexpr size_t kMostHeld = Chunk::kSize - kRelayRead;
+
+constexpr int kPipeRoom = 4 * kRelayRead;
 
 class Relays {
  public:
@@ -176,9 +181,22 @@ Napi::Value StartRelay(const Napi::CallbackInfo& info) {
   options.to_destination = HeldArgument(info[6], "toDestination");
   options.from_client = HeldArgument(info[7], "fromClient");
   options.from_destination = HeldArgument(info[8], "fromDestination");
+  const auto output = static_cast<int>(Uint32Argument(info[9], "output", INT32_MAX));
   options.client = Descriptor::CopyOf(client);
   options.destination = Descriptor::CopyOf(destination);
-  if (!options.client || !options.destination) return Napi::Number::New(env, 0);
+  if (output != destination) options.output = Descriptor::CopyOf(output);
+  if (!options.client || !options.destination || (output != destination && !options.output))
+    return Napi::Number::New(env, 0);
+  if (options.output) {
+    // The reader sees the end when the relay closes it: no other may be left.
+    const Descriptor null(open("/dev/null", O_RDWR | O_CLOEXEC));
+    if (!null || dup2(null.get(), output) < 0) return Napi::Number::New(env, 0);
+    for (const int fd : {options.destination.get(), options.output.get()}) {
+      fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+      // Of pipes: room for more than one read, if the system lets us.
+      fcntl(fd, F_SETPIPE_SZ, kPipeRoom);
+    }
+  }
   if (options.protection) options.protection->lent = true;
   return Napi::Number::New(env, relays->Start(std::move(options)));
 }

@@ -3,12 +3,13 @@ import { Socket } from "node:net";
 import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
-import type { HostPort } from "../client/handshake.js";
-import type { ProxyStream } from "../client/proxy-stream.js";
+import { type HostPort, openThrough } from "../client/handshake.js";
+import { ProxyStream } from "../client/proxy-stream.js";
 import type { ProxyTlsOptions } from "../client/proxy-tls.js";
-import { connect } from "../client/socks-client.js";
+import { relayStdio } from "../client/stdio-relay.js";
 import { GssocksError, NetworkError } from "../errors.js";
 import { encodeEndpoint, parseHost } from "../protocol/address.js";
+import { CMD } from "../protocol/constants.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
 
 type Levels = [ProtectionLevel, ...ProtectionLevel[]];
@@ -62,7 +63,12 @@ export function connectCommand(): Command {
 async function run(destination: HostPort, flags: ConnectFlags): Promise<void> {
   const { proxy, level: levels, service, nec, timeout } = flags;
   const tls = tlsOptions(flags);
-  const stream = await connect({ proxy, destination, levels, service, nec, timeout: timeout * 1000, tls });
+  const options = { proxy, levels, service, nec, timeout: timeout * 1000, tls };
+  const dst = { host: parseHost(destination.host), port: destination.port };
+  const opened = await openThrough(options, { cmd: CMD.CONNECT, dst });
+  const relayed = relayStdio(opened);
+  if (relayed !== null) return relayed;
+  const stream = new ProxyStream(opened);
   // A person at a terminal won't end standard input after the destination has ended.
   if (process.stdin.isTTY) stream.once("end", () => process.stdin.destroy());
   await join(stream);

@@ -29,9 +29,9 @@ export class ProxyStream extends Duplex {
     if (rest.length > 0) this.push(rest);
     socket.on("data", (octets) => this.#received(octets));
     socket.on("end", () => this.#ended());
-    socket.on("error", (error: NodeJS.ErrnoException) => this.destroy(lost(error)));
+    socket.on("error", (error: NodeJS.ErrnoException) => this.destroy(lostBy(error)));
     socket.on("close", () => {
-      if (!socket.readableEnded) this.destroy(lost(new Error("it was closed")));
+      if (!socket.readableEnded) this.destroy(lost("it was closed"));
     });
     if (socket.readableEnded) this.#ended();
   }
@@ -52,7 +52,7 @@ export class ProxyStream extends Duplex {
       const batch = this.#protection.seal(slice);
       for (const buffer of batch.buffers) this.sealed.sent += buffer.length;
       writeBatch(this.#socket, batch, (error) => {
-        if (error) callback(lost(error));
+        if (error) callback(lostBy(error));
         else this.#write(chunk, at + SLICE, callback);
       });
     } catch (error) {
@@ -98,12 +98,12 @@ export class ProxyStream extends Duplex {
   }
 }
 
-function lost(error: NodeJS.ErrnoException): NetworkError {
-  return new NetworkError(
-    "CONNECTION_LOST",
-    `the connection to the proxy broke: ${error.code ?? error.message}`,
-    {
-      cause: error,
-    },
-  );
+function lostBy(error: NodeJS.ErrnoException): NetworkError {
+  return lost(error.code ?? error.message, error);
+}
+
+/** @param why the code of a socket's error, or what else is known */
+export function lost(why: string, cause?: Error): NetworkError {
+  const message = `the connection to the proxy broke: ${why}`;
+  return new NetworkError("CONNECTION_LOST", message, cause === undefined ? {} : { cause });
 }

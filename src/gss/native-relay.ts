@@ -6,6 +6,8 @@ export interface NativeRelayOptions {
   /** Descriptors of TCP sockets, which are copied: close yours afterwards, without a shutdown. */
   client: number;
   destination: number;
+  /** Where what goes to the destination is written, if elsewhere: /dev/null takes its place in this process. */
+  output?: number;
   /** Protects what passes between us and the client, and is the relay's from then on; null where nothing does. */
   protection: { context: FastContext; conf: boolean; confRequired: boolean } | null;
   /** Written first, as they are. */
@@ -51,7 +53,8 @@ export class NativeRelay {
     if (native.openRelays === undefined) return null;
     if (!open) native.openRelays(availableParallelism(), (id, ...rest) => ends.get(id)?.(id, ...rest));
     open = true;
-    const { client, destination, protection, toClient, toDestination, fromClient, fromDestination } = options;
+    const { client, destination, protection, toClient, toDestination } = options;
+    const { fromClient, fromDestination, output = destination } = options;
     const id = native.startRelay(
       client,
       destination,
@@ -62,6 +65,7 @@ export class NativeRelay {
       toDestination,
       fromClient,
       fromDestination,
+      output,
     );
     return id === 0 ? null : new NativeRelay(id);
   }

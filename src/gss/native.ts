@@ -303,7 +303,8 @@ export interface Native {
    * Joins the TCP sockets of two descriptors, which are copied: the caller's are to be closed, without a shutdown. `context`
    * protects what passes between us and the client and is the relay's from then on; null where nothing does.
    * `toClient` and `toDestination` are written first, as they are; `fromClient` and `fromDestination` are octets
-   * that were read already.
+   * that were read already. `output` is `destination`, or where what goes there is written: /dev/null takes its place in
+   * this process, so that its reader sees the end.
    * @returns the relay's id; 0, with nothing done, where there are no descriptors left
    */
   startRelay(
@@ -316,6 +317,7 @@ export interface Native {
     toDestination: Uint8Array,
     fromClient: Uint8Array,
     fromDestination: Uint8Array,
+    output: number,
   ): number;
   /** Cuts both sides off; nothing where it has ended. */
   abortRelay(id: number): void;

@@ -2,18 +2,15 @@
  * Carries octets on a thread of the addon: the sockets leave Node's event loop once the handshake is over. For TCP
  * sockets, in clear or under a fast context; everything else is for {@link Pump}.
  */
-import type { Socket } from "node:net";
-import { TLSSocket } from "node:tls";
 import { getSystemErrorName } from "node:util";
-import { type GssocksError, NetworkError } from "../errors.js";
-import { openFailure } from "../gss/fast-context.js";
-import { supplementaryInfo } from "../gss/flags.js";
+import type { GssocksError } from "../errors.js";
 import { NativeRelay, type RelayOutcome } from "../gss/native-relay.js";
 import type { Carried, Carrier, CarrierOptions } from "./carrier.js";
+import { brokenBy } from "./cut-off.js";
 import { Deadlines } from "./deadlines.js";
 import { CLEAR, ContextProtection } from "./message-protection.js";
-import { brokenBy } from "./cut-off.js";
-import { badToken, checkOrder, frameLength, notConfidential, truncated } from "./token-engine.js";
+import { outcomeError } from "./relay-outcome.js";
+import { descriptorOf, readSoFar } from "./socket-descriptor.js";
 
 const NOTHING = Buffer.alloc(0);
 
@@ -73,55 +70,8 @@ export class NativePump implements Carrier {
   }
 }
 
-/** -1 where it is not for the addon: TLS, closed already, or something is still to be written. */
-function descriptorOf(socket: Socket): number {
-  if (socket instanceof TLSSocket || socket.destroyed || socket.writableLength > 0) return -1;
-  return (socket as Socket & { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
-}
-
-/** Stops Node's reading. An end that it has read already will be read again: TCP tells it as often as it is asked. */
-function readSoFar(socket: Socket): Buffer {
-  socket.pause();
-  return (socket.read() as Buffer | null) ?? NOTHING;
-}
-
-function errorOf({ end, side, detail, text }: RelayOutcome): GssocksError | null {
-  switch (end) {
-    case "ended":
-      return null;
-    case "broken":
-      return brokenBy(side, getSystemErrorName(-detail));
-    case "truncated":
-      return truncated();
-    case "bad-frame":
-      return thrownBy(() => frameLength(octetsOf(detail), 0, detail >= ONE_OCTET ? 1 : 2));
-    case "bad-token":
-      return thrownBy(() => checkStatus(detail));
-    case "not-confidential":
-      return notConfidential();
-    default:
-      return new NetworkError("RELAY_FAILED", `the relay failed: ${text}`);
-  }
-}
-
-/** Tells one octet from two (native/relay_session.h). */
-const ONE_OCTET = 0x10000;
-
-function octetsOf(detail: number): Buffer {
-  return detail >= ONE_OCTET ? Buffer.from([detail]) : Buffer.from([detail >> 8, detail]);
-}
-
-function checkStatus(major: number): void {
-  const supplementary = supplementaryInfo(major);
-  if (major !== supplementary) throw badToken(openFailure(major));
-  checkOrder(supplementary);
-}
-
-function thrownBy(check: () => void): GssocksError {
-  try {
-    check();
-  } catch (error) {
-    return error as GssocksError;
-  }
-  return new NetworkError("RELAY_FAILED", "the relay ended without a reason");
+function errorOf(outcome: RelayOutcome): GssocksError | null {
+  if (outcome.end === "ended") return null;
+  if (outcome.end === "broken") return brokenBy(outcome.side, getSystemErrorName(-outcome.detail));
+  return outcomeError(outcome);
 }

@@ -83,7 +83,9 @@ export class Pump implements Carrier {
       }
     };
     to.on("finish", () => this.#directionEnded());
-    from.on("error", (error: NodeJS.ErrnoException) => this.abort(brokenBy(name, error.code ?? error.message, error)));
+    from.on("error", (error: NodeJS.ErrnoException) =>
+      this.abort(brokenBy(name, error.code ?? error.message, error)),
+    );
     from.on("close", () => {
       if (!from.readableEnded)
         this.abort(new PeerError("CLOSED_EARLY", `the ${name} closed before the transfer ended`));

@@ -1,8 +1,8 @@
 /** The life of a UDP association: as long as its TCP connection (RFC 1928 §7), and no longer than the timeouts. */
 import type { Socket } from "node:net";
 import { type GssocksError, NetworkError, PeerError } from "../errors.js";
-import { reset } from "../relay/cut-off.js";
 import type { Carried } from "../relay/carrier.js";
+import { reset } from "../relay/cut-off.js";
 import type { UdpAssociation } from "../relay/udp-associate.js";
 
 export interface AssociationTimeouts {

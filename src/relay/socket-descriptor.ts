@@ -1,0 +1,15 @@
+/** What a socket of Node hands over to a relay of the addon. */
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
+
+/** -1 where it is not for the addon: TLS, closed already, or something is still to be written. */
+export function descriptorOf(socket: Socket): number {
+  if (socket instanceof TLSSocket || socket.destroyed || socket.writableLength > 0) return -1;
+  return (socket as Socket & { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+}
+
+/** Stops Node's reading. An end that it has read already will be read again: TCP tells it as often as it is asked. */
+export function readSoFar(socket: Socket): Buffer {
+  socket.pause();
+  return (socket.read() as Buffer | null) ?? Buffer.alloc(0);
+}
