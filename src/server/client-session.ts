@@ -11,7 +11,7 @@ import { type MethodPolicy, methodsFor } from "./methods.js";
 import type { SessionRecord } from "./session-record.js";
 import type { TlsAcceptor } from "./tls-acceptor.js";
 
-export interface ClientSessionOptions extends Omit<ConnectionOptions, "auth"> {
+export interface ClientSessionOptions extends ConnectionOptions {
   services: AuthServices;
   policy: MethodPolicy;
   socks4: Socks4Policy | null;
@@ -41,16 +41,13 @@ export class ClientSession {
   }
 
   #connect(socket: Socket, tls: TlsAcceptor | null, handshake: number): Promise<void> {
-    const { services, policy, socks4, ...options } = this.#options;
+    const { services, policy, socks4 } = this.#options;
     const secured = tls === null ? null : (socket as TLSSocket);
     const certified = secured === null ? null : (tls?.identity(secured) ?? null);
     const methods = methodsFor(policy, plainAddress(socket.remoteAddress ?? ""), certified !== null);
     const bindings = secured === null || tls === null ? null : () => tls.bindings(secured);
-    this.#connection = new Connection(socket, this.#record, {
-      ...options,
-      timeouts: { ...options.timeouts, handshake },
-      auth: { services, methods, socks4, certified, bindings },
-    });
+    const auth = { services, methods, socks4, certified, bindings };
+    this.#connection = new Connection(socket, this.#record, auth, handshake, this.#options);
     return this.#connection.done;
   }
 

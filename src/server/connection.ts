@@ -32,11 +32,13 @@ import type { SessionRecord } from "./session-record.js";
 /** Octets kept while an answer is awaited; past this the socket is not read. */
 const READ_AHEAD = 65536;
 
+/** For what a session that ended still waits for: made once, as by default each abort() takes a stack trace. */
+const ENDED = new PeerError("SESSION_ENDED", "the session ended");
+
 /** How long a refused client may take to read the farewell before the socket is destroyed, in ms. */
 const LINGER = 2000;
 
 export interface ConnectionOptions extends CommandOptions {
-  auth: AuthenticationOptions;
   /** Allowed at this listener, best first. */
   levels: readonly AgreedLevel[];
   nec: boolean;
@@ -67,16 +69,23 @@ export class Connection {
   #closed = false;
   #resolveDone: () => void = () => {};
 
-  constructor(socket: Socket, record: SessionRecord, options: ConnectionOptions) {
+  /** @param handshake milliseconds for it */
+  constructor(
+    socket: Socket,
+    record: SessionRecord,
+    auth: AuthenticationOptions,
+    handshake: number,
+    options: ConnectionOptions,
+  ) {
     this.#socket = socket;
     this.#record = record;
     this.#options = options;
     this.#machine = new ServerMachine({
-      methods: [...options.auth.methods.keys()],
+      methods: [...auth.methods.keys()],
       nec: options.nec,
-      socks4: options.auth.socks4 !== null,
+      socks4: auth.socks4 !== null,
     });
-    this.#auth = new Authentication(socket, options.auth);
+    this.#auth = new Authentication(socket, auth);
     this.#command = new Command(socket, record, options);
     this.done = new Promise((resolve) => {
       this.#resolveDone = resolve;
@@ -86,7 +95,7 @@ export class Connection {
       .on("end", this.#onEnd)
       .on("error", this.#onError)
       .on("close", this.#onClose);
-    this.#limit(options.timeouts.handshake, "HANDSHAKE_TIMEOUT", "the handshake took longer than");
+    this.#limit(handshake, "HANDSHAKE_TIMEOUT", "the handshake took longer than");
   }
 
   /** Ends the session at once; a client that was refused is not waited for any longer. */
@@ -354,7 +363,7 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#deadline);
-    this.#waiting.abort();
+    this.#waiting.abort(ENDED);
     this.#command.close(this.#carrier === null);
     this.#protection?.close();
     this.#auth.close();

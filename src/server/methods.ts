@@ -27,14 +27,16 @@ export function methodsFor(
   source: string,
   certified: boolean,
 ): Map<number, MethodName> {
-  const address = parseIp(source);
-  const special = policy.sources.find(({ from }) =>
-    from.some((network) => address !== null && network.contains(address)),
-  );
+  const special = policy.sources.length > 0 ? specialFor(policy, source) : undefined;
   const methods = new Map<number, MethodName>();
   for (const name of (special ?? policy).methods) {
     const number = NUMBERS[name];
     if ((name !== "certificate" || certified) && !methods.has(number)) methods.set(number, name);
   }
   return methods;
+}
+
+function specialFor({ sources }: MethodPolicy, source: string): MethodPolicy["sources"][number] | undefined {
+  const address = parseIp(source);
+  return sources.find(({ from }) => from.some((network) => address !== null && network.contains(address)));
 }

@@ -1,5 +1,4 @@
 /** The SOCKS server: listeners, what they share, and the sessions that come of them. */
-import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
 import { GssapiMethod, type GssapiMethodOptions } from "../auth/gssapi.js";
@@ -17,7 +16,7 @@ import { formatEndpoint, parseHost, plainAddress } from "../protocol/address.js"
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { reset } from "../relay/cut-off.js";
 import type { AuthServices } from "./authentication.js";
-import { ClientSession } from "./client-session.js";
+import { ClientSession, type ClientSessionOptions } from "./client-session.js";
 import type { CommandSettings } from "./command.js";
 import type { ConnectionOptions } from "./connection.js";
 import { IdentdSocket, type IdentdSocketOptions } from "./identd-socket.js";
@@ -25,6 +24,7 @@ import { Limits, type SessionLimits } from "./limits.js";
 import { Listener, type ListenerAddress } from "./listener.js";
 import type { MethodName, MethodPolicy } from "./methods.js";
 import { OutgoingConnections } from "./outgoing.js";
+import { newSessionId } from "./session-id.js";
 import { SessionRecord } from "./session-record.js";
 import { Sessions } from "./sessions.js";
 import { TlsAcceptor, type TlsOptions } from "./tls-acceptor.js";
@@ -114,11 +114,31 @@ export class Server {
       this.#observer({ type: "renewed", listener: String(listener), reason: failure?.message ?? null });
     const tls = options.tls === null ? null : new TlsAcceptor(options.tls, renewed);
     if (tls !== null) this.#tls.push(tls);
+    const sessions = this.#sessionOptions(options);
     const listener: Listener = await Listener.open(options, (socket) =>
-      this.#accept(socket, String(listener), options, tls),
+      this.#accept(socket, address, sessions, tls),
     );
+    const address = String(listener);
     this.#listeners.push(listener);
-    this.#observer({ type: "listening", address: String(listener), port: listener.bound.port });
+    this.#observer({ type: "listening", address, port: listener.bound.port });
+  }
+
+  /** What the sessions of one listener have in common. */
+  #sessionOptions(listener: ListenerOptions): ClientSessionOptions {
+    const { commands, bind, udp, timeouts, fastPath } = this.#options;
+    return {
+      services: this.#services,
+      policy: listener,
+      socks4: listener.socks4,
+      levels: listener.protectionLevels,
+      nec: listener.nec,
+      fastPath,
+      ruleset: this.#ruleset,
+      commands: { commands, bind, udp },
+      outgoing: this.#outgoing,
+      timeouts,
+      observer: this.#observer,
+    };
   }
 
   /**
@@ -149,7 +169,7 @@ export class Server {
     this.#services.password?.close();
   }
 
-  #accept(socket: Socket, listener: string, options: ListenerOptions, tls: TlsAcceptor | null): void {
+  #accept(socket: Socket, listener: string, options: ClientSessionOptions, tls: TlsAcceptor | null): void {
     const { remoteAddress, remotePort = 0 } = socket;
     // Gone before we looked.
     if (remoteAddress === undefined) return void socket.destroy();
@@ -160,22 +180,9 @@ export class Server {
       this.#observer({ type: "connection-refused", client, code: "TOO_MANY_SESSIONS", reason: refusal });
       return reset(socket);
     }
-    const record = new SessionRecord(randomBytes(8).toString("hex"), client, listener);
+    const record = new SessionRecord(newSessionId(), client, listener);
     this.#observer({ type: "session-opened", subject: record.subject, listener });
-    const { commands, bind, udp, timeouts, fastPath } = this.#options;
-    const session = new ClientSession(socket, record, tls, {
-      services: this.#services,
-      policy: options,
-      socks4: options.socks4,
-      levels: options.protectionLevels,
-      nec: options.nec,
-      fastPath,
-      ruleset: this.#ruleset,
-      commands: { commands, bind, udp },
-      outgoing: this.#outgoing,
-      timeouts,
-      observer: this.#observer,
-    });
+    const session = new ClientSession(socket, record, tls, options);
     this.#sessions.add(session);
     void session.done.then(() => this.#limits.release(source));
   }
