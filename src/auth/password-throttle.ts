@@ -44,7 +44,16 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-export class PasswordThrottle {
+export interface Throttle {
+  /**
+   * Fulfilled when the attempt may begin.
+   * @param signal gives up waiting, with its reason
+   * @throws PolicyError (THROTTLED)
+   */
+  begin(username: string, address: string, signal: AbortSignal): Promise<Settle>;
+}
+
+export class PasswordThrottle implements Throttle {
   readonly #names: Failures;
   readonly #sources: Failures;
   /** Names that came with the right password from a source: there, others' failures don't count. */
@@ -68,10 +77,8 @@ export class PasswordThrottle {
   }
 
   /**
-   * Fulfilled when the attempt may begin. An attempt under way may fail, so it counts until it is settled: where there
-   * is no room for one more failure, the next waits rather than to be refused, and many right passwords at once get in.
-   * @param signal gives up waiting, with its reason
-   * @throws PolicyError (THROTTLED)
+   * An attempt under way may fail, so it counts until it is settled: where there is no room for one more failure, the
+   * next waits rather than to be refused, and many right passwords at once get in.
    */
   begin(username: string, address: string, signal: AbortSignal): Promise<Settle> {
     const source = sourceKey(address);

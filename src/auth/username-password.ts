@@ -3,10 +3,10 @@ import { NetworkError, PolicyError } from "../errors.js";
 import { METHOD } from "../protocol/constants.js";
 import type { Identity } from "./identity.js";
 import type { PasswordBackend, VerifiedUser } from "./password-backend.js";
-import { type Outcome, PasswordThrottle } from "./password-throttle.js";
+import { type Outcome, PasswordThrottle, type Throttle } from "./password-throttle.js";
 
 export interface PasswordMethodOptions {
-  throttle?: PasswordThrottle;
+  throttle?: Throttle;
   /** Every failure takes this long, or a multiple of it where the backend took longer; in ms. */
   failureTime?: number;
   /** A backend that has not answered by then is not waited for; in ms. */
@@ -21,7 +21,7 @@ const TIMEOUT = 15_000;
 export class PasswordMethod {
   readonly method = METHOD.USERNAME_PASSWORD;
   readonly #backend: PasswordBackend;
-  readonly #throttle: PasswordThrottle;
+  readonly #throttle: Throttle;
   readonly #failureTime: number;
   readonly #timeout: number;
 

@@ -7,6 +7,7 @@ import { IdentConnection } from "./ident-connection.js";
 import { IdentResolver, type IdentSources } from "./ident-resolver.js";
 import { Limits } from "./limits.js";
 import { Listener, type ListenerAddress } from "./listener.js";
+import { LocalPlaces } from "./shared-counts.js";
 
 export interface IdentServerLimits {
   connections: number;
@@ -36,12 +37,12 @@ export class IdentServer {
     this.#resolver = new IdentResolver(sources, observer);
     this.#idle = limits.idle;
     const { connections: sessions, connectionsPerSource: sessionsPerSource } = limits;
-    this.#limits = new Limits({ sessions, sessionsPerSource });
+    this.#limits = new Limits({ sessions, sessionsPerSource }, new LocalPlaces());
   }
 
   /** @throws NetworkError (CANNOT_LISTEN) */
   async start(): Promise<void> {
-    this.#listener = await Listener.open(this.#address, (socket) => this.#accept(socket));
+    this.#listener = await Listener.open(this.#address, (socket) => void this.#accept(socket));
     const { port } = this.#listener.bound;
     this.#observer({ type: "listening", address: String(this.#listener), port });
   }
@@ -53,13 +54,13 @@ export class IdentServer {
     this.#observer({ type: "stopped" });
   }
 
-  #accept(socket: Socket): void {
+  async #accept(socket: Socket): Promise<void> {
     const { localAddress, remoteAddress, remotePort = 0 } = socket;
     // Gone before we looked.
     if (localAddress === undefined || remoteAddress === undefined) return void socket.destroy();
     const source = plainAddress(remoteAddress);
     const client = formatEndpoint({ host: parseHost(source), port: remotePort });
-    if (this.#limits.acquire(source) !== null) {
+    if ((await this.#limits.acquire(source)) !== null) {
       const reason = "too many Ident connections are open, in all or from this address";
       this.#observer({ type: "connection-refused", client, code: "TOO_MANY_CONNECTIONS", reason });
       return reset(socket);

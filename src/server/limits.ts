@@ -1,35 +1,41 @@
 /** How many sessions there may be at once: in all, and from one source address. */
+import type { Place, Places } from "./shared-counts.js";
+
 export interface SessionLimits {
   sessions: number;
   sessionsPerSource: number;
 }
 
+/** The key under which every session has a place. */
+export const SESSIONS = "sessions";
+
 export class Limits {
   readonly #limits: SessionLimits;
-  readonly #perSource = new Map<string, number>();
-  #total = 0;
+  readonly #places: Places;
 
-  constructor(limits: SessionLimits) {
+  constructor(limits: SessionLimits, places: Places) {
     this.#limits = limits;
+    this.#places = places;
   }
 
   /** Takes a place for `source`; returns why there is none, or null. Each place taken is to be released once. */
-  acquire(source: string): string | null {
-    const { sessions, sessionsPerSource } = this.#limits;
-    const held = this.#perSource.get(source) ?? 0;
-    if (this.#total >= sessions) return `${sessions} sessions are open, which is the limit (limits.sessions)`;
-    if (held >= sessionsPerSource) {
-      return `${source} has ${held} sessions open, which is the limit (limits.sessionsPerSource)`;
-    }
-    this.#total += 1;
-    this.#perSource.set(source, held + 1);
-    return null;
+  async acquire(source: string): Promise<string | null> {
+    const full = await this.#places.take(this.#placesOf(source));
+    if (full === null) return null;
+    return full.key === SESSIONS
+      ? `${full.most} sessions are open, which is the limit (limits.sessions)`
+      : `${source} has ${full.most} sessions open, which is the limit (limits.sessionsPerSource)`;
   }
 
   release(source: string): void {
-    const held = (this.#perSource.get(source) ?? 0) - 1;
-    this.#total -= 1;
-    if (held > 0) this.#perSource.set(source, held);
-    else this.#perSource.delete(source);
+    this.#places.release(this.#placesOf(source).map(({ key }) => key));
+  }
+
+  #placesOf(source: string): Place[] {
+    const { sessions, sessionsPerSource } = this.#limits;
+    return [
+      { key: SESSIONS, most: sessions },
+      { key: `${SESSIONS} from ${source}`, most: sessionsPerSource },
+    ];
   }
 }

@@ -27,6 +27,7 @@ import { OutgoingConnections } from "./outgoing.js";
 import { newSessionId } from "./session-id.js";
 import { SessionRecord } from "./session-record.js";
 import { Sessions } from "./sessions.js";
+import { localCounts, type SharedCounts } from "./shared-counts.js";
 import { TlsAcceptor, type TlsOptions } from "./tls-acceptor.js";
 
 export interface ListenerOptions extends ListenerAddress, MethodPolicy {
@@ -58,6 +59,7 @@ export interface ServerOptions extends CommandSettings {
 export class Server {
   readonly #options: ServerOptions;
   readonly #observer: Observer;
+  readonly #counts: SharedCounts;
   readonly #limits: Limits;
   readonly #ruleset: Ruleset;
   readonly #outgoing = new OutgoingConnections();
@@ -66,11 +68,14 @@ export class Server {
   readonly #tls: TlsAcceptor[] = [];
   #services: AuthServices = { gssapi: null, password: null, ident: null };
   #identd: IdentdSocket | null = null;
+  #stopping = false;
 
-  constructor(options: ServerOptions, observer: Observer) {
+  /** @param counts shared with other servers, where this one is not alone */
+  constructor(options: ServerOptions, observer: Observer, counts = localCounts()) {
     this.#options = options;
     this.#observer = observer;
-    this.#limits = new Limits(options.limits);
+    this.#counts = counts;
+    this.#limits = new Limits(options.limits, counts.places);
     const bound = () => this.#listeners.map((listener) => listener.bound);
     this.#ruleset = new Ruleset(options.rules, ownListenerTest(bound, localAddresses));
   }
@@ -102,7 +107,7 @@ export class Server {
     const methods = new Set(listeners.flatMap(methodsOf));
     if (methods.has("gssapi")) this.#services.gssapi = await GssapiMethod.create(gssapi);
     if (methods.has("password") && passwords !== null) {
-      this.#services.password = new PasswordMethod(await passwords());
+      this.#services.password = new PasswordMethod(await passwords(), { throttle: this.#counts.passwords });
     }
     if (listeners.some(({ socks4 }) => socks4?.identity === "ident"))
       this.#services.ident = new IdentClient(ident);
@@ -115,8 +120,9 @@ export class Server {
     const tls = options.tls === null ? null : new TlsAcceptor(options.tls, renewed);
     if (tls !== null) this.#tls.push(tls);
     const sessions = this.#sessionOptions(options);
-    const listener: Listener = await Listener.open(options, (socket) =>
-      this.#accept(socket, address, sessions, tls),
+    const listener: Listener = await Listener.open(
+      options,
+      (socket) => void this.#accept(socket, address, sessions, tls),
     );
     const address = String(listener);
     this.#listeners.push(listener);
@@ -146,6 +152,7 @@ export class Server {
    * @param drain milliseconds the sessions have
    */
   async stop(drain: number): Promise<void> {
+    this.#stopping = true;
     this.#closeListeners();
     this.#observer({ type: "draining", sessions: this.#sessions.size });
     await this.#sessions.drain(drain, STOPPED);
@@ -169,15 +176,28 @@ export class Server {
     this.#services.password?.close();
   }
 
-  #accept(socket: Socket, listener: string, options: ClientSessionOptions, tls: TlsAcceptor | null): void {
+  async #accept(
+    socket: Socket,
+    listener: string,
+    options: ClientSessionOptions,
+    tls: TlsAcceptor | null,
+  ): Promise<void> {
     const { remoteAddress, remotePort = 0 } = socket;
     // Gone before we looked.
     if (remoteAddress === undefined) return void socket.destroy();
     const source = plainAddress(remoteAddress);
     const client = formatEndpoint({ host: parseHost(remoteAddress), port: remotePort });
-    const refusal = this.#limits.acquire(source);
+    // Nobody else listens to it as yet.
+    socket.on("error", nothing);
+    const refusal = await this.#limits.acquire(source);
+    socket.off("error", nothing);
     if (refusal !== null) {
       this.#observer({ type: "connection-refused", client, code: "TOO_MANY_SESSIONS", reason: refusal });
+      return reset(socket);
+    }
+    // Either of us left while others were asked.
+    if (socket.destroyed || this.#stopping) {
+      this.#limits.release(source);
       return reset(socket);
     }
     const record = new SessionRecord(newSessionId(), client, listener);
@@ -192,6 +212,8 @@ export class Server {
 function methodsOf({ methods, sources }: MethodPolicy): MethodName[] {
   return [...methods, ...sources.flatMap((source) => source.methods)];
 }
+
+function nothing(): void {}
 
 /** Nobody is at fault. */
 class ShutdownError extends GssocksError {}
