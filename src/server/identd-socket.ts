@@ -14,7 +14,7 @@ import {
   toUserId,
 } from "../protocol/ident-message.js";
 import { ReceiveBuffer } from "../protocol/receive-buffer.js";
-import type { OutgoingConnections, Owner } from "./outgoing.js";
+import type { FindOwner, Owner } from "./outgoing.js";
 
 /** Only this host's root and our own user get here; the bounds are for mistakes. */
 const MAX_CONNECTIONS = 1024;
@@ -31,13 +31,10 @@ export class IdentdSocket {
   readonly #server: Server;
   readonly #open = new Set<Socket>();
   readonly #answer: IdentdSocketOptions["answer"];
-  readonly #outgoing: OutgoingConnections;
+  readonly #find: FindOwner;
 
   /** @throws NetworkError (CANNOT_LISTEN) */
-  static async open(
-    { socket, answer }: IdentdSocketOptions,
-    outgoing: OutgoingConnections,
-  ): Promise<IdentdSocket> {
+  static async open({ socket, answer }: IdentdSocketOptions, find: FindOwner): Promise<IdentdSocket> {
     const server = createServer();
     server.maxConnections = MAX_CONNECTIONS;
     let error = await listen(server, socket);
@@ -47,13 +44,13 @@ export class IdentdSocket {
     }
     if (error !== null) throw cannotListen(socket, error);
     server.on("error", () => {});
-    return new IdentdSocket(server, answer, outgoing);
+    return new IdentdSocket(server, answer, find);
   }
 
-  private constructor(server: Server, answer: IdentdSocketOptions["answer"], outgoing: OutgoingConnections) {
+  private constructor(server: Server, answer: IdentdSocketOptions["answer"], find: FindOwner) {
     this.#server = server;
     this.#answer = answer;
-    this.#outgoing = outgoing;
+    this.#find = find;
     server.on("connection", (socket) => this.#serve(socket));
   }
 
@@ -77,7 +74,7 @@ export class IdentdSocket {
         try {
           received.append(octets);
           const lookup = takeIdentLookup(received);
-          if (lookup !== null) socket.removeAllListeners("data").end(this.#respond(lookup));
+          if (lookup !== null) void this.#respond(socket.removeAllListeners("data"), lookup);
         } catch (error) {
           if (!(error instanceof PeerError)) throw error;
           socket.destroy();
@@ -85,10 +82,11 @@ export class IdentdSocket {
       });
   }
 
-  #respond({ portOnServer, portOnClient, addressOnServer, addressOnClient }: IdentLookup): Buffer {
+  async #respond(socket: Socket, lookup: IdentLookup): Promise<void> {
+    const { portOnServer, portOnClient, addressOnServer, addressOnClient } = lookup;
     const local = { address: addressOnServer, port: portOnServer };
-    const owner = this.#outgoing.find(local, { address: addressOnClient, port: portOnClient });
-    return encodeIdentResponse({ portOnServer, portOnClient, ...toResult(owner, this.#answer) });
+    const owner = await this.#find(local, { address: addressOnClient, port: portOnClient });
+    socket.end(encodeIdentResponse({ portOnServer, portOnClient, ...toResult(owner, this.#answer) }));
   }
 }
 

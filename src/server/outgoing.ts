@@ -13,6 +13,9 @@ export interface Owner {
   readonly user: string | null;
 }
 
+/** Whose connection it is; null for none of ours. */
+export type FindOwner = (local: TcpAddress, remote: TcpAddress) => Promise<Owner | null>;
+
 /** Holds one entry for each connection that is open, so it is bounded as sessions are. */
 export class OutgoingConnections {
   readonly #owners = new Map<string, Owner>();

@@ -23,7 +23,7 @@ import { IdentdSocket, type IdentdSocketOptions } from "./identd-socket.js";
 import { Limits, type SessionLimits } from "./limits.js";
 import { Listener, type ListenerAddress } from "./listener.js";
 import type { MethodName, MethodPolicy } from "./methods.js";
-import { OutgoingConnections } from "./outgoing.js";
+import { type FindOwner, OutgoingConnections } from "./outgoing.js";
 import { newSessionId } from "./session-id.js";
 import { SessionRecord } from "./session-record.js";
 import { Sessions } from "./sessions.js";
@@ -111,7 +111,7 @@ export class Server {
     }
     if (listeners.some(({ socks4 }) => socks4?.identity === "ident"))
       this.#services.ident = new IdentClient(ident);
-    if (identd !== null) this.#identd = await IdentdSocket.open(identd, this.#outgoing);
+    if (identd !== null) this.#identd = await IdentdSocket.open(identd, this.findOwner);
   }
 
   async #listen(options: ListenerOptions): Promise<void> {
@@ -146,6 +146,9 @@ export class Server {
       observer: this.#observer,
     };
   }
+
+  /** Of a connection that this server made. */
+  readonly findOwner: FindOwner = async (local, remote) => this.#outgoing.find(local, remote);
 
   /**
    * Takes no further connections, lets the open sessions end, and closes those that are left.

@@ -31,7 +31,9 @@ export class Proxying {
   }
 
   async open(answer: "user" | "token" = "user"): Promise<this> {
-    const opened = await IdentdSocket.open({ socket: this.socket, answer }, this.outgoing);
+    const opened = await IdentdSocket.open({ socket: this.socket, answer }, async (local, remote) =>
+      this.outgoing.find(local, remote),
+    );
     this.#test.after(() => opened.close());
     return this;
   }

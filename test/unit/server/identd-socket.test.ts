@@ -17,7 +17,9 @@ const REMOTE = { address: "2001:db8::7", port: 23 };
 async function opened(t: TestContext, answer: "user" | "token" = "user") {
   const socket = path.join(await scratch(t), "identd.sock");
   const outgoing = new OutgoingConnections();
-  const identd = await IdentdSocket.open({ socket, answer }, outgoing);
+  const identd = await IdentdSocket.open({ socket, answer }, async (local, remote) =>
+    outgoing.find(local, remote),
+  );
   t.after(() => identd.close());
   return { socket, outgoing, identd };
 }
@@ -31,7 +33,7 @@ async function ask(socket: string, octets: string | Buffer): Promise<string> {
   return Buffer.concat(answer).toString();
 }
 
-const open = (socket: string) => IdentdSocket.open({ socket, answer: "user" }, new OutgoingConnections());
+const open = (socket: string) => IdentdSocket.open({ socket, answer: "user" }, async () => null);
 
 async function answerFor(t: TestContext, owner: Owner, answer: "user" | "token"): Promise<string> {
   const { socket, outgoing } = await opened(t, answer);
