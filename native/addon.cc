@@ -24,6 +24,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineFastMessages(env, exports);
   DefineRelays(env, exports);
   DefineMechanisms(env, exports);
+  DefineDescriptors(env, exports);
   return exports;
 }
 

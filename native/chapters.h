@@ -1,4 +1,4 @@
-// What each chapter of RFC 2744, and RFC 4121 beside it, adds to the addon's exports.
+// What each chapter of RFC 2744, and what is beside it, adds to the addon's exports.
 #pragma once
 
 #include <napi.h>
@@ -12,6 +12,7 @@ void DefineMessages(Napi::Env env, Napi::Object exports);
 void DefineFastMessages(Napi::Env env, Napi::Object exports);
 void DefineRelays(Napi::Env env, Napi::Object exports);
 void DefineMechanisms(Napi::Env env, Napi::Object exports);
+void DefineDescriptors(Napi::Env env, Napi::Object exports);
 
 template <Napi::Value (*Callback)(const Napi::CallbackInfo&)>
 void Export(Napi::Object exports, const char* name) {

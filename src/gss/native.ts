@@ -337,6 +337,10 @@ export interface Native {
   // --- Status (RFC 2744 §5.11) ------------------------------------------------------------------------------------------
   /** gss_display_status of a major code, all of its messages joined. Minor texts come with each failure instead. */
   displayMajorStatus(major: number): string;
+
+  // --- Beside GSS-API -----------------------------------------------------------------------------------------------
+  /** fcntl(2), F_DUPFD_CLOEXEC: another descriptor of the same open socket, which Node knows nothing of. */
+  duplicateDescriptor(descriptor: number): number;
 }
 
 const require = createRequire(import.meta.url);

@@ -1,5 +1,12 @@
-import { type AddressInfo, createServer, type Server as NetServer, type Socket } from "node:net";
+import {
+  type AddressInfo,
+  createServer,
+  type ListenOptions,
+  type Server as NetServer,
+  type Socket,
+} from "node:net";
 import { NetworkError } from "../errors.js";
+import { native } from "../gss/native.js";
 import { formatEndpoint, parseHost } from "../protocol/address.js";
 import { SOCKET_OPTIONS } from "../relay/socket-options.js";
 
@@ -8,6 +15,11 @@ export interface ListenerAddress {
   host: string;
   /** 0 for one that the system picks. */
   port: number;
+}
+
+/** A socket that listens already, as {@link Listener.keep} of another process gave it. */
+export interface ListeningSocket {
+  descriptor: number;
 }
 
 /** One bound address. */
@@ -22,11 +34,24 @@ export class Listener {
     // Where the host has no IPv6, every address is every IPv4 address.
     const hosts = address.host === "::" ? ["::", "0.0.0.0"] : [address.host];
     for (const [index, host] of hosts.entries()) {
-      const error = await listen(server, host, address.port);
+      const error = await listen(server, { host, port: address.port });
       if (error === null) return new Listener(server);
       if (error.code !== "EAFNOSUPPORT" || index === hosts.length - 1) throw cannotListen(address, error);
     }
     throw cannotListen(address, new Error("no address"));
+  }
+
+  /** One of several processes that accept what comes to the same socket: the first to look has it. */
+  static async share(
+    { descriptor }: ListeningSocket,
+    onConnection: (socket: Socket) => void,
+  ): Promise<Listener> {
+    const server = createServer(SOCKET_OPTIONS, onConnection);
+    const error = await listen(server, { fd: descriptor });
+    if (error === null) return new Listener(server);
+    throw new NetworkError("CANNOT_LISTEN", `can't listen on descriptor ${descriptor}: ${error.message}`, {
+      cause: error,
+    });
   }
 
   private constructor(server: NetServer) {
@@ -41,17 +66,28 @@ export class Listener {
     return formatEndpoint({ host: parseHost(this.bound.address), port: this.bound.port });
   }
 
+  /** Nothing is accepted here from now on, but the socket goes on to listen, for other processes and until it is closed. */
+  keep(): ListeningSocket {
+    const { _handle } = this.#server as NetServer & { _handle: { fd: number } };
+    const descriptor = native.duplicateDescriptor(_handle.fd);
+    this.#server.close();
+    return { descriptor };
+  }
+
   /** Takes no further connections; those it gave out stay open. */
   close(): void {
     this.#server.close();
   }
 }
 
-function listen(server: NetServer, host: string, port: number): Promise<NodeJS.ErrnoException | null> {
+function listen(
+  server: NetServer,
+  at: ListenOptions & { fd?: number },
+): Promise<NodeJS.ErrnoException | null> {
   return new Promise((resolve) => {
     const failed = (error: NodeJS.ErrnoException) => resolve(error);
     server.once("error", failed);
-    server.listen({ host, port }, () => {
+    server.listen(at, () => {
       server.off("error", failed);
       resolve(null);
     });
