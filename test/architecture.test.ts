@@ -22,7 +22,10 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   policy: { uses: ["protocol/address"], pure: true },
   gss: {},
   auth: { uses: ["gss", "protocol"], types: ["policy/auth-methods", "observability/events"] },
-  relay: { uses: ["protocol", "gss/flags", "gss/fast-context", "gss/native-relay"], types: ["gss", "observability/events"] },
+  relay: {
+    uses: ["protocol", "gss/flags", "gss/fast-context", "gss/native-relay"],
+    types: ["gss", "observability/events"],
+  },
   config: { uses: ["policy", "protocol", "gss/oids"] },
   observability: { types: ["protocol", "policy", "auth"] },
   server: { uses: ["auth", "policy", "protocol", "relay", "gss"], types: ["config", "observability/events"] },
