@@ -8,7 +8,7 @@ import { type GssocksError, NetworkError, PeerError } from "../errors.js";
 import type { SecurityContext } from "../gss/security-context.js";
 import type { Observer } from "../observability/events.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
-import { MTYP, REP, SOCKS5_VERSION } from "../protocol/constants.js";
+import { MTYP, REP } from "../protocol/constants.js";
 import { encodeGssapiMessage } from "../protocol/gssapi-message.js";
 import { type AgreedLevel, levelToOctet } from "../protocol/protection-level.js";
 import type { Request } from "../protocol/request.js";
@@ -25,6 +25,7 @@ import { CLEAR, ContextProtection, type MessageProtection } from "../relay/messa
 import { checkOrder } from "../relay/token-engine.js";
 import type { Association } from "./association.js";
 import { Authentication, type AuthenticationOptions } from "./authentication.js";
+import { clearRequest, isClearRequest } from "./clear-request.js";
 import { Command, type CommandOptions, commandName } from "./command.js";
 import { asError } from "./internal-error.js";
 import type { SessionRecord } from "./session-record.js";
@@ -133,11 +134,8 @@ export class Connection {
       batch = (this.#protection ?? CLEAR).open(octets);
     } catch (error) {
       const failure = asError(error);
-      const clear = failure.code === "BAD_VERSION" && octets[0] === SOCKS5_VERSION;
-      return this.#feed({
-        type: "failed",
-        error: clear && this.#machine.state === "request" ? inClear(this.#record.known.level) : failure,
-      });
+      const clear = this.#machine.state === "request" && isClearRequest(failure, octets);
+      return this.#feed({ type: "failed", error: clear ? clearRequest(this.#record.known.level) : failure });
     }
     const plain = Buffer.concat(batch.buffers);
     batch.release();
@@ -374,12 +372,8 @@ export class Connection {
     }
     const { up, down } = (this.#carrier ?? this.#command.association)?.carried ?? { up: 0, down: 0 };
     const frames = [this.#sealed, this.#sealedDatagrams].map((each) => each?.counters);
-    const octets = {
-      bytesUp: up,
-      bytesDown: down,
-      sealedUp: frames.reduce((sum, each) => sum + (each?.opened ?? 0), 0),
-      sealedDown: frames.reduce((sum, each) => sum + (each?.sealed ?? 0), 0),
-    };
+    const sum = (way: "opened" | "sealed") => frames.reduce((all, each) => all + (each?.[way] ?? 0), 0);
+    const octets = { bytesUp: up, bytesDown: down, sealedUp: sum("opened"), sealedDown: sum("sealed") };
     observer({ type: "session-closed", record: this.#record.close(error, octets) });
     if (this.#socket.closed) this.#resolveDone();
     else this.#socket.once("close", this.#resolveDone);
@@ -393,12 +387,4 @@ export class Connection {
       this.#feed({ type: "failed", error });
     }, timeout);
   }
-}
-
-/** As curl does, which can't seal. */
-function inClear(level: string | null): PeerError {
-  return new PeerError(
-    "CLEAR_REQUEST",
-    `level ${level} was agreed, but the client sends its request in clear: a client that can't seal, as curl, needs a listener with protectionLevels: [none]`,
-  );
 }
