@@ -16,6 +16,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   data->credential = CredentialHandle::Define(env);
   data->context = ContextHandle::Define(env);
   data->fast_context = FastContextHandle::Define(env);
+  data->rate = RateHandle::Define(env);
 
   DefineNames(env, exports);
   DefineCredentials(env, exports);

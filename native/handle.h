@@ -9,6 +9,7 @@
 
 #include "arguments.h"
 #include "gss_raii.h"
+#include "rate.h"
 #include "sequence_window.h"
 #include "wrap_tokens.h"
 
@@ -52,12 +53,21 @@ struct FastContextResource {
   explicit FastContextResource(const WrapTokens::Options& options) : tokens(options) {}
 };
 
+struct RateResource {
+  static constexpr const char* kClass = "Rate";
+  static constexpr napi_type_tag kTag = {0x5f3a1c0b7d294e61, 0x9b0e64d2a1f7c839};
+  Rate rate;
+
+  explicit RateResource(double octets_per_second) : rate(octets_per_second) {}
+};
+
 /// Per environment: nothing is shared between the main thread and workers.
 struct AddonData {
   Napi::FunctionReference name;
   Napi::FunctionReference credential;
   Napi::FunctionReference context;
   Napi::FunctionReference fast_context;
+  Napi::FunctionReference rate;
   /// Made when the first relay starts (relays.cc).
   std::shared_ptr<void> relays;
   /// What the handle that is being constructed shall own: set only inside Handle::New.
@@ -120,6 +130,8 @@ class Handle : public Napi::ObjectWrap<Handle<Resource>> {
       return data.credential;
     else if constexpr (std::is_same_v<Resource, FastContextResource>)
       return data.fast_context;
+    else if constexpr (std::is_same_v<Resource, RateResource>)
+      return data.rate;
     else
       return data.context;
   }
@@ -131,6 +143,7 @@ using NameHandle = Handle<NameResource>;
 using CredentialHandle = Handle<CredentialResource>;
 using ContextHandle = Handle<ContextResource>;
 using FastContextHandle = Handle<FastContextResource>;
+using RateHandle = Handle<RateResource>;
 
 Napi::Object NewNameHandle(Napi::Env env, Name name);
 Napi::Object NewCredentialHandle(Napi::Env env, Credential credential);

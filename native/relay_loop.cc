@@ -5,7 +5,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <csignal>
 #include <system_error>
 
@@ -84,7 +86,7 @@ void RelayLoop::Wake() {
 void RelayLoop::Run() {
   epoll_event events[kEvents];
   for (;;) {
-    const int count = epoll_wait(epoll_.get(), events, kEvents, queue_.empty() ? -1 : 0);
+    const int count = epoll_wait(epoll_.get(), events, kEvents, Timeout());
     bool woken = false;
     for (int i = 0; i < count; i++) {
       auto* side = static_cast<RelaySession::Side*>(events[i].data.ptr);
@@ -103,6 +105,7 @@ void RelayLoop::Run() {
       const std::lock_guard<std::mutex> lock(mutex_);
       if (stopping_) break;
     }
+    WakeDue();
     WorkOff();
   }
   sessions_.clear();
@@ -139,27 +142,54 @@ void RelayLoop::Queue(RelaySession* session) {
 
 /// One turn for each session that has something to do.
 void RelayLoop::WorkOff() {
+  const int64_t now = MonotonicMicros();
   turn_.swap(queue_);
   for (RelaySession* session : turn_) {
     session->queued = false;
-    if (session->Runnable()) session->Work(&chunks_);
+    if (session->Runnable(now)) session->Work(&chunks_, now);
     if (session->over()) {
       auto owner = Leave(session);
       owner->Close();
       ended_(std::move(owner));
     } else if (session->bulk != bulk_) {
       changed_(Leave(session));
-    } else if (session->Runnable()) {
-      Queue(session);
+    } else {
+      WakeAt(session, session->WakeTime(now));
+      if (session->Runnable(now)) Queue(session);
     }
   }
   turn_.clear();
+}
+
+void RelayLoop::WakeAt(RelaySession* session, int64_t time) {
+  if (session->wakes == time) return;
+  if (session->wakes != 0) waiting_.erase({session->wakes, session});
+  session->wakes = time;
+  if (time != 0) waiting_.insert({time, session});
+}
+
+void RelayLoop::WakeDue() {
+  if (waiting_.empty()) return;
+  const int64_t now = MonotonicMicros();
+  while (!waiting_.empty() && waiting_.begin()->first <= now) {
+    RelaySession* session = waiting_.begin()->second;
+    WakeAt(session, 0);
+    Queue(session);
+  }
+}
+
+int RelayLoop::Timeout() const {
+  if (!queue_.empty()) return 0;
+  if (waiting_.empty()) return -1;
+  const int64_t left = waiting_.begin()->first - MonotonicMicros();
+  return left <= 0 ? 0 : static_cast<int>(std::min<int64_t>(left / 1000 + 1, INT_MAX));
 }
 
 std::shared_ptr<RelaySession> RelayLoop::Leave(RelaySession* session) {
   auto found = sessions_.find(session);
   std::shared_ptr<RelaySession> owner = std::move(found->second);
   sessions_.erase(found);
+  WakeAt(session, 0);
   session->Leave();
   load_.fetch_sub(1, std::memory_order_relaxed);
   return owner;

@@ -5,8 +5,10 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <set>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "relay_session.h"
@@ -42,6 +44,11 @@ class RelayLoop {
   void Join(std::shared_ptr<RelaySession> session);
   void Queue(RelaySession* session);
   void WorkOff();
+  void WakeAt(RelaySession* session, int64_t time);
+  /// Queues those whose time has come.
+  void WakeDue();
+  /// For epoll_wait.
+  int Timeout() const;
   std::shared_ptr<RelaySession> Leave(RelaySession* session);
 
   const bool bulk_;
@@ -60,6 +67,8 @@ class RelayLoop {
   std::unordered_map<RelaySession*, std::shared_ptr<RelaySession>> sessions_;
   std::vector<RelaySession*> queue_;
   std::vector<RelaySession*> turn_;
+  /// When sessions that wait for their rate go on; at most one entry for each.
+  std::set<std::pair<int64_t, RelaySession*>> waiting_;
   Chunks chunks_;
 
   std::thread thread_;

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <time.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <exception>
@@ -37,14 +38,17 @@ RelaySession::RelaySession(uint32_t number, RelayOptions options)
       up_{&client, &destination, true},
       down_{&destination, &client, false} {
   counters.active = Now();
-  Begin(&up_, std::move(options.from_client), options.to_destination);
-  Begin(&down_, std::move(options.from_destination), options.to_client);
+  Begin(&up_, std::move(options.from_client), options.to_destination, std::move(options.up_rates));
+  Begin(&down_, std::move(options.from_destination), options.to_client, std::move(options.down_rates));
   Add(&counters.up, options.to_destination.size());
 }
 
-void RelaySession::Begin(Flow* flow, Held received, const Held& written) {
+void RelaySession::Begin(Flow* flow, Held received, const Held& written,
+                         std::vector<std::shared_ptr<Rate>> rates) {
   flow->fresh = !received.empty();
   flow->kept = std::move(received);
+  flow->rates = std::move(rates);
+  for (const auto& rate : flow->rates) flow->piece = std::min(flow->piece, rate->Piece());
   if (written.empty()) return;
   flow->pending.reset(new Chunk);
   flow->end = written.size();
@@ -93,27 +97,40 @@ void RelaySession::Notice(Side* side, uint32_t events) {
   if ((events & (EPOLLOUT | EPOLLHUP)) != 0) side->writable = true;
 }
 
-bool RelaySession::Runnable(const Flow& flow) const {
+bool RelaySession::Runnable(const Flow& flow, int64_t now) const {
   if (flow.done) return false;
   if (flow.pending) return flow.to->writable;
-  return flow.ended || flow.fresh || flow.from->readable;
+  if (flow.ended) return true;
+  return (flow.fresh || flow.from->readable) && flow.not_before <= now;
 }
 
-bool RelaySession::Runnable() const { return !over() && (Runnable(up_) || Runnable(down_)); }
+bool RelaySession::Runnable(int64_t now) const {
+  return !over() && (Runnable(up_, now) || Runnable(down_, now));
+}
 
-void RelaySession::Work(Chunks* chunks) {
+int64_t RelaySession::WakeTime(int64_t now) const {
+  int64_t earliest = 0;
+  for (const Flow* flow : {&up_, &down_}) {
+    if (flow->done || flow->pending || flow->not_before <= now) continue;
+    if (earliest == 0 || flow->not_before < earliest) earliest = flow->not_before;
+  }
+  return earliest;
+}
+
+void RelaySession::Work(Chunks* chunks, int64_t now) {
   try {
-    if (Runnable(up_)) Advance(&up_, chunks);
-    if (!over() && Runnable(down_)) Advance(&down_, chunks);
+    if (Runnable(up_, now)) Advance(&up_, chunks, now);
+    if (!over() && Runnable(down_, now)) Advance(&down_, chunks, now);
   } catch (const std::exception& failure) {
     Fail(failure.what());
   }
   if (up_.done && down_.done) Finish(RelayEnd::kEnded);
 }
 
-void RelaySession::Advance(Flow* flow, Chunks* chunks) {
+void RelaySession::Advance(Flow* flow, Chunks* chunks, int64_t now) {
   if (flow->pending && !Flush(flow, chunks)) return;
   if (flow->ended) return End(flow);
+  if (flow->not_before > now) return;
   auto input = chunks->Take();
   const size_t length = Read(flow, input.get());
   if (length == 0) {
@@ -121,7 +138,12 @@ void RelaySession::Advance(Flow* flow, Chunks* chunks) {
     if (flow->ended && !over()) End(flow);
     return;
   }
-  Count(length);
+  flow->not_before = 0;
+  for (const auto& rate : flow->rates) {
+    const int64_t next = rate->Charge(flow->taken, now);
+    if (next > now) flow->not_before = std::max(flow->not_before, next);
+  }
+  Count(flow->taken);
   Convert(flow, std::move(input), length, chunks);
   if (!over() && flow->pending) Flush(flow, chunks);
 }
@@ -142,7 +164,7 @@ size_t RelaySession::Read(Flow* flow, Chunk* chunk) {
   size_t count = 0;
   if (!flow->fresh) {
     Side* from = flow->from;
-    const ssize_t got = read(from->in(), chunk->data + kept, kRelayRead);
+    const ssize_t got = read(from->in(), chunk->data + kept, flow->piece);
     if (got < 0) {
       if (Blocked(errno))
         from->readable = false;
@@ -157,10 +179,12 @@ size_t RelaySession::Read(Flow* flow, Chunk* chunk) {
     }
     count = static_cast<size_t>(got);
     // Edge-triggered: less than was asked for is all there is, and what comes later is told.
-    if (count < kRelayRead && !from->hung_up && !from->always) from->readable = false;
+    if (count < flow->piece && !from->hung_up && !from->always) from->readable = false;
     if (flow->up && protection_) Add(&counters.sealed_up, count);
   }
   if (kept > 0) std::memcpy(chunk->data, flow->kept.data(), kept);
+  // What was read before it came here has not been counted either.
+  flow->taken = flow->fresh ? kept : count;
   flow->kept = {};
   flow->fresh = false;
   return kept + count;

@@ -11,6 +11,7 @@
 
 #include "descriptor.h"
 #include "handle.h"
+#include "rate.h"
 
 namespace gssocks {
 
@@ -68,6 +69,9 @@ struct RelayOptions {
   /// As read, to be looked at before the first read.
   Held from_client;
   Held from_destination;
+  /// Each bounds what comes from the client, or from the destination.
+  std::vector<std::shared_ptr<Rate>> up_rates;
+  std::vector<std::shared_ptr<Rate>> down_rates;
 };
 
 enum class RelayEnd {
@@ -143,6 +147,8 @@ class RelaySession {
   Side destination;
   /// Stands in the loop's queue.
   bool queued = false;
+  /// In the loop's list of those that wait; 0 where it is not.
+  int64_t wakes = 0;
   /// Belongs among those that carry bulk, where it does not keep others waiting.
   bool bulk = false;
   /// The loop that has it, or is about to; set before `aborting` is looked at, and read after that was set.
@@ -155,10 +161,12 @@ class RelaySession {
   void Leave();
   /// What epoll told of one side.
   void Notice(Side* side, uint32_t events);
-  /// A call of Work would get something done.
-  bool Runnable() const;
+  /// A call of Work would get something done. `now` is of MonotonicMicros().
+  bool Runnable(int64_t now) const;
   /// At most one read of each side and what comes of it.
-  void Work(Chunks* chunks);
+  void Work(Chunks* chunks, int64_t now);
+  /// When something may be read that waits for its rate; 0 where nothing does.
+  int64_t WakeTime(int64_t now) const;
   void Abort() { Finish(RelayEnd::kAborted); }
   void Fail(const char* text) { Finish(RelayEnd::kFault, nullptr, 0, text); }
   /// Closes both sides: a side that has not had its end is reset, unless all ended well.
@@ -181,12 +189,19 @@ class RelaySession {
     size_t end = 0;
     bool ended = false;
     bool done = false;
+    std::vector<std::shared_ptr<Rate>> rates{};
+    /// By the last read.
+    size_t taken = 0;
+    /// Of one read.
+    size_t piece = kRelayRead;
+    /// Not to be read from before, for its rates' sake.
+    int64_t not_before = 0;
   };
 
   void Watch(Side* side, int fd);
-  static void Begin(Flow* flow, Held received, const Held& written);
-  bool Runnable(const Flow& flow) const;
-  void Advance(Flow* flow, Chunks* chunks);
+  static void Begin(Flow* flow, Held received, const Held& written, std::vector<std::shared_ptr<Rate>> rates);
+  bool Runnable(const Flow& flow, int64_t now) const;
+  void Advance(Flow* flow, Chunks* chunks, int64_t now);
   /// Octets of `flow` at the beginning of `chunk`, those kept before included; 0 where there are none at the
   /// moment.
   size_t Read(Flow* flow, Chunk* chunk);

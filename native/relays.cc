@@ -167,6 +167,18 @@ Held HeldArgument(const Napi::Value& value, const char* what) {
   return octets.copy();
 }
 
+std::vector<std::shared_ptr<Rate>> RatesArgument(const Napi::Value& value, const char* what) {
+  std::vector<std::shared_ptr<Rate>> rates;
+  if (!value.IsArray())
+    throw CodedTypeError(value.Env(), "ERR_INVALID_ARG_TYPE", std::string(what) + " must be an array");
+  const auto array = value.As<Napi::Array>();
+  for (uint32_t i = 0; i < array.Length(); i++) {
+    const auto& resource = RateHandle::From(array.Get(i), what);
+    rates.emplace_back(resource, &resource->rate);
+  }
+  return rates;
+}
+
 Napi::Value StartRelay(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Relays* relays = Opened(env);
@@ -181,6 +193,8 @@ Napi::Value StartRelay(const Napi::CallbackInfo& info) {
   options.to_destination = HeldArgument(info[6], "toDestination");
   options.from_client = HeldArgument(info[7], "fromClient");
   options.from_destination = HeldArgument(info[8], "fromDestination");
+  options.up_rates = RatesArgument(info[10], "upRates");
+  options.down_rates = RatesArgument(info[11], "downRates");
   const auto output = static_cast<int>(Uint32Argument(info[9], "output", INT32_MAX));
   options.client = Descriptor::CopyOf(client);
   options.destination = Descriptor::CopyOf(destination);
@@ -219,16 +233,30 @@ Napi::Value RelayCounts(const Napi::CallbackInfo& info) {
 
 #endif
 
+Napi::Value NewRate(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const double rate = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
+  if (!(rate >= 1 && rate <= 1e15)) throw CodedRangeError(env, "octetsPerSecond must be from 1 to 1e15");
+  return RateHandle::New(env, std::make_shared<RateResource>(rate));
+}
+
+Napi::Value ChargeRate(const Napi::CallbackInfo& info) {
+  Rate& rate = RateHandle::From(info[0], "rate")->rate;
+  const int64_t now = MonotonicMicros();
+  const int64_t next = rate.Charge(Uint32Argument(info[1], "octets"), now);
+  return Napi::Number::New(info.Env(), next <= now ? 0 : static_cast<double>(next - now) / 1000);
+}
+
 }  // namespace
 
 void DefineRelays(Napi::Env, Napi::Object exports) {
+  Export<NewRate>(exports, "newRate");
+  Export<ChargeRate>(exports, "chargeRate");
 #ifdef __linux__
   Export<OpenRelays>(exports, "openRelays");
   Export<StartRelay>(exports, "startRelay");
   Export<AbortRelay>(exports, "abortRelay");
   Export<RelayCounts>(exports, "relayCounts");
-#else
-  static_cast<void>(exports);
 #endif
 }
 

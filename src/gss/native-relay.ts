@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os";
 import type { FastContext } from "./fast-context.js";
-import { native, RELAY_ENDS, type RelayCounts, type RelayEnded } from "./native.js";
+import { native, type RateHandle, RELAY_ENDS, type RelayCounts, type RelayEnded } from "./native.js";
 
 export interface NativeRelayOptions {
   /** Descriptors of TCP sockets, which are copied: close yours afterwards, without a shutdown. */
@@ -16,6 +16,24 @@ export interface NativeRelayOptions {
   /** Read already. */
   fromClient: Buffer;
   fromDestination: Buffer;
+  /** Each bounds what comes from the client, or from the destination. */
+  upRates?: readonly Rate[] | undefined;
+  downRates?: readonly Rate[] | undefined;
+}
+
+/** So many octets a second, shared evenly by all that have it. */
+export class Rate {
+  readonly handle: RateHandle;
+
+  /** @param octetsPerSecond 1 to 10^15 */
+  constructor(octetsPerSecond: number) {
+    this.handle = native.newRate(octetsPerSecond);
+  }
+
+  /** After `octets` were carried: milliseconds to wait before the next. */
+  charge(octets: number): number {
+    return native.chargeRate(this.handle, octets);
+  }
 }
 
 export interface RelayOutcome {
@@ -55,6 +73,7 @@ export class NativeRelay {
     open = true;
     const { client, destination, protection, toClient, toDestination } = options;
     const { fromClient, fromDestination, output = destination } = options;
+    const { upRates = [], downRates = [] } = options;
     const id = native.startRelay(
       client,
       destination,
@@ -66,6 +85,8 @@ export class NativeRelay {
       fromClient,
       fromDestination,
       output,
+      upRates.map(({ handle }) => handle),
+      downRates.map(({ handle }) => handle),
     );
     return id === 0 ? null : new NativeRelay(id);
   }

@@ -76,6 +76,13 @@ export const RELAY_ENDS = [
  */
 export type RelayCounts = Float64Array;
 
+/** So many octets a second, shared by all relays that have it. */
+export interface RateHandle {
+  readonly [handleKind]: "rate";
+  /** Relays that have it keep it; idempotent. */
+  close(): void;
+}
+
 /** The own properties of the Error that a failed GSS-API call throws. */
 export interface NativeFailure {
   code: "ERR_GSS";
@@ -304,7 +311,8 @@ export interface Native {
    * protects what passes between us and the client and is the relay's from then on; null where nothing does.
    * `toClient` and `toDestination` are written first, as they are; `fromClient` and `fromDestination` are octets
    * that were read already. `output` is `destination`, or where what goes there is written: /dev/null takes its place in
-   * this process, so that its reader sees the end.
+   * this process, so that its reader sees the end. Each of `upRates` bounds what comes from the client, of `downRates` from
+   * the destination.
    * @returns the relay's id; 0, with nothing done, where there are no descriptors left
    */
   startRelay(
@@ -318,7 +326,12 @@ export interface Native {
     fromClient: Uint8Array,
     fromDestination: Uint8Array,
     output: number,
+    upRates: readonly RateHandle[],
+    downRates: readonly RateHandle[],
   ): number;
+  newRate(octetsPerSecond: number): RateHandle;
+  /** After `octets` were carried by other means: milliseconds to wait before the next. */
+  chargeRate(rate: RateHandle, octets: number): number;
   /** Cuts both sides off; nothing where it has ended. */
   abortRelay(id: number): void;
   /** Null where it has ended. */

@@ -1,6 +1,7 @@
 /** What carries the octets of a session whose handshake is over, until both directions have ended. */
 import type { Socket } from "node:net";
 import type { GssocksError } from "../errors.js";
+import type { Rate } from "../gss/native-relay.js";
 import type { MessageProtection } from "./message-protection.js";
 import { NativePump } from "./native-pump.js";
 import { Pump } from "./pump.js";
@@ -18,6 +19,9 @@ export interface CarrierOptions {
   idleTimeout: number;
   /** Milliseconds in all; Infinity for no limit. */
   totalTimeout: number;
+  /** Each bounds what comes from the client, or from the destination. */
+  upRates?: readonly Rate[];
+  downRates?: readonly Rate[];
 }
 
 /** Plain octets carried; counts up while the carrier runs. */

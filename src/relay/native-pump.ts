@@ -35,6 +35,8 @@ export class NativePump implements Carrier {
       toDestination: options.rest,
       fromClient: Buffer.concat([sealed?.kept ?? NOTHING, read.client]),
       fromDestination: read.destination,
+      upRates: options.upRates,
+      downRates: options.downRates,
     });
     if (relay !== null) return new NativePump(relay, options);
     if (read.client.length > 0) client.unshift(read.client);

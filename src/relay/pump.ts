@@ -5,6 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { type GssocksError, PeerError } from "../errors.js";
+import type { Rate } from "../gss/native-relay.js";
 import { type Batch, writeBatch } from "./batch.js";
 import type { Carrier, CarrierOptions } from "./carrier.js";
 import { brokenBy, cutOff } from "./cut-off.js";
@@ -37,6 +38,7 @@ export class Pump implements Carrier {
       client,
       destination,
       "client",
+      options.upRates ?? [],
       (octets) => {
         const batch = protection.open(octets);
         for (const buffer of batch.buffers) this.carried.up += buffer.length;
@@ -44,7 +46,7 @@ export class Pump implements Carrier {
       },
       () => protection.end(),
     );
-    this.#flow(destination, client, "destination", (octets) => {
+    this.#flow(destination, client, "destination", options.downRates ?? [], (octets) => {
       this.carried.down += octets.length;
       return protection.seal(octets);
     });
@@ -60,7 +62,18 @@ export class Pump implements Carrier {
     this.#finish(reason);
   }
 
-  #flow(from: Socket, to: Socket, name: string, convert: (octets: Buffer) => Batch, end?: () => void): void {
+  #flow(
+    from: Socket,
+    to: Socket,
+    name: string,
+    rates: readonly Rate[],
+    convert: (octets: Buffer) => Batch,
+    end?: () => void,
+  ): void {
+    let waits = false;
+    const goOn = () => {
+      if (!waits && !to.writableNeedDrain && !this.#finished) from.resume();
+    };
     from.on("data", (octets) => {
       if (this.#finished) return;
       this.#active = performance.now();
@@ -69,10 +82,18 @@ export class Pump implements Carrier {
       } catch (error) {
         this.abort(error as GssocksError);
       }
+      const wait = rates.reduce((longest, rate) => Math.max(longest, rate.charge(octets.length)), 0);
+      if (wait === 0) return;
+      waits = true;
+      from.pause();
+      setTimeout(() => {
+        waits = false;
+        goOn();
+      }, wait).unref();
     });
     to.on("drain", () => {
       this.#active = performance.now();
-      from.resume();
+      goOn();
     });
     const ended = () => {
       try {
@@ -93,7 +114,7 @@ export class Pump implements Carrier {
     // A side may have ended while we were still dialing.
     if (from.readableEnded) ended();
     else from.on("end", ended);
-    if (!to.writableNeedDrain) from.resume();
+    goOn();
   }
 
   #directionEnded(): void {
