@@ -125,6 +125,73 @@ Napi::Value InitSecContext(const Napi::CallbackInfo& info) {
   return AsyncCall::Start(info.Env(), std::make_unique<InitCall>(info));
 }
 
+/// What gss_inquire_context tells, with the names as texts. Asked on any thread.
+class ContextInfo {
+ public:
+  std::optional<Failure> Inquire(gss_ctx_id_t context) {
+    gss_OID mechanism = GSS_C_NO_OID;
+    OM_uint32 minor;
+    // Without names first: where the context has expired, MIT would make them and not give them to us.
+    OM_uint32 major = gss_inquire_context(&minor, context, nullptr, nullptr, &lifetime_, &mechanism, &flags_,
+                                          &local_, &open_);
+    if (GSS_ERROR(major)) return MakeFailure("gss_inquire_context", major, minor);
+    mechanism_ = OidText(mechanism);
+    // gss-ntlmssp 1.2 crashes over the acceptor's name on the acceptor's side, where it has none.
+    const bool has_acceptor = local_ != 0 || mechanism_ != "1.3.6.1.4.1.311.2.2.10";
+    Name initiator;
+    Name acceptor;
+    major =
+        gss_inquire_context(&minor, context, initiator.address(), has_acceptor ? acceptor.address() : nullptr,
+                            nullptr, nullptr, nullptr, nullptr, nullptr);
+    if (GSS_ERROR(major)) return MakeFailure("gss_inquire_context", major, minor);
+    auto failure = initiator_.Display(initiator.get());
+    return failure ? std::move(failure) : acceptor_.Display(acceptor.get());
+  }
+
+  Napi::Object ToObject(Napi::Env env) const {
+    auto result = Napi::Object::New(env);
+    if (initiator_.present) result.Set("initiator", initiator_.text);
+    if (!initiator_.type.empty()) result.Set("initiatorType", initiator_.type);
+    if (acceptor_.present) result.Set("acceptor", acceptor_.text);
+    result.Set("lifetime", lifetime_);
+    if (!mechanism_.empty()) result.Set("mechanism", mechanism_);
+    result.Set("flags", flags_);
+    result.Set("locallyInitiated", local_ != 0);
+    result.Set("open", open_ != 0);
+    return result;
+  }
+
+ private:
+  struct Displayed {
+    bool present = false;
+    std::string text;
+    std::string type;
+
+    std::optional<Failure> Display(gss_name_t name) {
+      if (name == GSS_C_NO_NAME) return std::nullopt;
+      Buffer buffer;
+      gss_OID name_type = GSS_C_NO_OID;
+      OM_uint32 minor;
+      const OM_uint32 major = gss_display_name(&minor, name, buffer.address(), &name_type);
+      if (GSS_ERROR(major)) return MakeFailure("gss_display_name", major, minor);
+      present = true;
+      text.assign(buffer.data() == nullptr ? "" : buffer.data(), buffer.length());
+      // gss-ntlmssp counts the NUL behind its names.
+      if (!text.empty() && text.back() == '\0') text.pop_back();
+      type = OidText(name_type);
+      return std::nullopt;
+    }
+  };
+
+  Displayed initiator_;
+  Displayed acceptor_;
+  OM_uint32 lifetime_ = 0;
+  std::string mechanism_;
+  OM_uint32 flags_ = 0;
+  int local_ = 0;
+  int open_ = 0;
+};
+
 class AcceptCall : public EstablishCall {
  public:
   explicit AcceptCall(const Napi::CallbackInfo& info)
@@ -135,20 +202,24 @@ class AcceptCall : public EstablishCall {
     gss_buffer_desc token = input();
     gss_OID mechanism = GSS_C_NO_OID;
     OM_uint32 minor;
-    const OM_uint32 major = gss_accept_sec_context(
-        &minor, context_.address(), credential_.get(), &token, bindings_.get(), source_.address(), &mechanism,
-        output_.address(), &flags_, &lifetime_, delegated_.address());
+    const OM_uint32 major = gss_accept_sec_context(&minor, context_.address(), credential_.get(), &token,
+                                                   bindings_.get(), nullptr, &mechanism, output_.address(),
+                                                   &flags_, &lifetime_, delegated_.address());
     Finish("gss_accept_sec_context", major, minor, mechanism);
+    if (GSS_ERROR(major) || (major & GSS_S_CONTINUE_NEEDED) != 0) return;
+    // Each name costs MIT a library context or two: here that keeps no event loop waiting.
+    info_.emplace();
+    if (auto failure = info_->Inquire(*context_.address())) Fail(std::move(*failure));
   }
 
   Napi::Value Result(Napi::Env env) override {
     auto result = EstablishCall::Result(env).As<Napi::Object>();
-    if (source_) result.Set("source", NewNameHandle(env, std::move(source_)));
+    if (info_) result.Set("info", info_->ToObject(env));
     if (delegated_) result.Set("delegated", NewCredentialHandle(env, std::move(delegated_)));
     return result;
   }
 
-  Name source_;
+  std::optional<ContextInfo> info_;
   Credential delegated_;
 };
 
@@ -162,35 +233,10 @@ Napi::Value NewContext(const Napi::CallbackInfo& info) {
 
 Napi::Value InquireContext(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  ContextResource& resource = IdleContext(info[0], "gss_inquire_context");
-  Name initiator;
-  Name acceptor;
-  OM_uint32 lifetime = 0;
-  gss_OID mechanism = GSS_C_NO_OID;
-  OM_uint32 flags = 0;
-  int local = 0;
-  int open = 0;
-  OM_uint32 minor;
-  // Without names first: where the context has expired, MIT would make them and not give them to us.
-  OM_uint32 major = gss_inquire_context(&minor, resource.context.get(), nullptr, nullptr, &lifetime,
-                                        &mechanism, &flags, &local, &open);
-  ThrowIfError(env, "gss_inquire_context", major, minor);
-  // gss-ntlmssp 1.2 crashes over the acceptor's name on the acceptor's side, where it has none.
-  const bool has_acceptor = local != 0 || OidText(mechanism) != "1.3.6.1.4.1.311.2.2.10";
-  major = gss_inquire_context(&minor, resource.context.get(), initiator.address(),
-                              has_acceptor ? acceptor.address() : nullptr, nullptr, nullptr, nullptr, nullptr,
-                              nullptr);
-  ThrowIfError(env, "gss_inquire_context", major, minor);
-
-  auto result = Napi::Object::New(env);
-  if (initiator) result.Set("initiator", NewNameHandle(env, std::move(initiator)));
-  if (acceptor) result.Set("acceptor", NewNameHandle(env, std::move(acceptor)));
-  result.Set("lifetime", lifetime);
-  if (mechanism != GSS_C_NO_OID) result.Set("mechanism", OidText(mechanism));
-  result.Set("flags", flags);
-  result.Set("locallyInitiated", local != 0);
-  result.Set("open", open != 0);
-  return result;
+  ContextInfo context;
+  const auto failure = context.Inquire(IdleContext(info[0], "gss_inquire_context").context.get());
+  if (failure) throw FailureError(env, *failure);
+  return context.ToObject(env);
 }
 
 Napi::Value ContextTime(const Napi::CallbackInfo& info) {

@@ -91,9 +91,9 @@ export class GssapiExchange {
 
   /** @throws GssError, PolicyError where the client is refused */
   async step(token: Buffer): Promise<AuthStep> {
-    const { complete, token: output } = await this.context.accept(token);
-    if (!complete) return { complete, token: output };
-    const { initiator, anonymous, acceptor, mechanism } = this.context.inquire();
+    const { token: output, info } = await this.context.accept(token);
+    if (info === null) return { complete: false, token: output };
+    const { initiator, anonymous, acceptor, mechanism } = info;
     this.principal = initiator;
     if (!this.#mechanisms.includes(mechanism)) {
       throw new PolicyError(
@@ -121,7 +121,7 @@ export class GssapiExchange {
       mechanism: mechanismName(mechanism),
       acceptor,
     };
-    return { complete, token: output, identity };
+    return { complete: true, token: output, identity };
   }
 
   /** Those of `allowed` that the context's services make possible (RFC 1961 §4.1). */

@@ -86,11 +86,10 @@ export class KerberosPassword implements PasswordBackend {
     const acceptor = SecurityContext.acceptor({ credential: this.#acceptor });
     try {
       const { token } = await initiator.init(null);
-      const { complete } = await acceptor.accept(token ?? Buffer.alloc(0)).catch(notOurs);
-      const { initiator: principal, anonymous } = acceptor.inquire();
-      if (!complete || principal === "" || anonymous)
+      const { info } = await acceptor.accept(token ?? Buffer.alloc(0)).catch(notOurs);
+      if (info === null || info.initiator === "" || info.anonymous)
         throw new PolicyError("ANONYMOUS", "the ticket names no user");
-      return principal;
+      return info.initiator;
     } finally {
       initiator.close();
       acceptor.close();

@@ -116,7 +116,7 @@ export class Credential {
         native.inquireCred(this.handle),
       );
       return {
-        name: takeName(name).text || undefined,
+        name: takeName(name) || undefined,
         lifetime,
         usage: USAGES.get(usage) ?? "both",
         mechanisms,

@@ -121,12 +121,12 @@ export function isAnonymous({ text, nameType }: DisplayedName): boolean {
   return nameType === GSS_C_NT_ANONYMOUS || /^WELLKNOWN\/ANONYMOUS(@|$)/.test(text);
 }
 
-/** Text and type of a handle the caller owns, which is closed; empty for none. */
-export function takeName(handle: NameHandle | undefined): DisplayedName {
-  if (handle === undefined) return { text: "", nameType: undefined };
+/** Text of a handle the caller owns, which is closed; empty for none. */
+export function takeName(handle: NameHandle | undefined): string {
+  if (handle === undefined) return "";
   const name = new Name(handle);
   try {
-    return { text: name.toString(), nameType: name.nameType };
+    return name.toString();
   } finally {
     name.close();
   }

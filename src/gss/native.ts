@@ -125,15 +125,18 @@ export interface NativeInitResult {
 }
 
 export interface NativeAcceptResult extends NativeInitResult {
-  /** The initiator's name, once known; the caller closes it. */
-  source?: NameHandle;
+  /** Once the context is complete; gss_inquire_context in the same turn on the pool. */
+  info?: NativeContextInfo;
   /** The credential the initiator delegated; the caller closes it. */
   delegated?: CredentialHandle;
 }
 
+/** Names as gss_display_name has them. */
 export interface NativeContextInfo {
-  initiator?: NameHandle;
-  acceptor?: NameHandle;
+  initiator?: string;
+  /** OID of its name type. */
+  initiatorType?: string;
+  acceptor?: string;
   lifetime: number;
   mechanism?: string;
   flags: number;
@@ -210,14 +213,14 @@ export interface Native {
     bindings: NativeChannelBindings | null,
     token: Uint8Array | null,
   ): Promise<NativeInitResult>;
-  /** gss_accept_sec_context. */
+  /** gss_accept_sec_context, without the src_name: `info` has it. */
   acceptSecContext(
     context: ContextHandle,
     credential: CredentialHandle | null,
     bindings: NativeChannelBindings | null,
     token: Uint8Array,
   ): Promise<NativeAcceptResult>;
-  /** gss_inquire_context; the caller closes the names. */
+  /** gss_inquire_context. */
   inquireContext(context: ContextHandle): NativeContextInfo;
   /** gss_context_time: seconds left; throws GSS_S_CONTEXT_EXPIRED. */
   contextTime(context: ContextHandle): number;

@@ -10,10 +10,11 @@ import {
   supplementaryInfo,
 } from "./flags.js";
 import { type FailureContext, toError } from "./gss-error.js";
-import { isAnonymous, type Name, takeName } from "./name.js";
+import { isAnonymous, type Name } from "./name.js";
 import {
   type NativeAcceptResult,
   type NativeChannelBindings,
+  type NativeContextInfo,
   type NativeInitResult,
   native,
 } from "./native.js";
@@ -44,6 +45,11 @@ export interface StepResult {
   complete: boolean;
   /** For the peer; null where the library gave no output. */
   token: Buffer | null;
+}
+
+export interface AcceptResult extends StepResult {
+  /** As {@link SecurityContext.inquire}; null while the context is not complete. */
+  info: ContextInfo | null;
 }
 
 export interface ContextInfo {
@@ -85,7 +91,7 @@ export class SecurityContext {
   readonly #initiator: InitiatorContextOptions | undefined;
   readonly #credential: Credential | undefined;
   readonly #bindings: NativeChannelBindings | null;
-  readonly #failureContext: FailureContext;
+  readonly #target: string | undefined;
   readonly #result = new Int32Array(4);
   readonly #perMessage: PerMessage = { offset: 0, length: 0, confState: false, supplementary: 0 };
   #tail: Promise<unknown> = Promise.resolve();
@@ -98,11 +104,7 @@ export class SecurityContext {
     this.#initiator = initiator;
     this.#credential = options.credential;
     this.#bindings = bindingsOf(options.channelBindings);
-    this.#failureContext = {
-      ...options.credential?.origin,
-      role: initiator === undefined ? "acceptor" : "initiator",
-      ...(initiator === undefined ? {} : { target: initiator.target.toString() }),
-    };
+    this.#target = initiator?.target.toString();
   }
 
   /** The side that calls {@link init}. */
@@ -138,7 +140,7 @@ export class SecurityContext {
   }
 
   /** gss_accept_sec_context. */
-  accept(token: Uint8Array): Promise<StepResult> {
+  accept(token: Uint8Array): Promise<AcceptResult> {
     if (this.#initiator !== undefined) return Promise.reject(wrongRole("accept", "an initiator"));
     // IAKERB has the acceptor ask a KDC, and the initiator says of which realm: it must not hold up the others.
     return this.#step(holdsIakerb(token) ? "network" : "local", token, () =>
@@ -157,21 +159,7 @@ export class SecurityContext {
 
   /** gss_inquire_context. */
   inquire(): ContextInfo {
-    return this.#call(() => {
-      const info = native.inquireContext(this.#handle);
-      const initiator = takeName(info.initiator);
-      return {
-        initiator: initiator.text,
-        // MIT's acceptor sets the flag only where the initiator asked for it: an anonymous ticket does not take that.
-        anonymous: (info.flags & GSS_C_ANON_FLAG) !== 0 || isAnonymous(initiator),
-        acceptor: takeName(info.acceptor).text,
-        mechanism: info.mechanism ?? "",
-        flags: info.flags,
-        lifetime: info.lifetime,
-        locallyInitiated: info.locallyInitiated,
-        established: info.open,
-      };
-    });
+    return contextInfo(this.#call(() => native.inquireContext(this.#handle)));
   }
 
   /** gss_context_time: seconds left. An expired context is a GssError with the code CONTEXT_EXPIRED. */
@@ -293,6 +281,11 @@ export class SecurityContext {
     this.#delegated = null;
   }
 
+  get #failureContext(): FailureContext {
+    const role = this.#initiator === undefined ? "acceptor" : "initiator";
+    return { ...this.#credential?.origin, role, target: this.#target ?? this.#credential?.origin.target };
+  }
+
   #call<T>(call: () => T): T {
     try {
       return call();
@@ -305,7 +298,7 @@ export class SecurityContext {
     kind: CallKind,
     token: Uint8Array | null,
     call: () => Promise<NativeInitResult & NativeAcceptResult>,
-  ): Promise<StepResult> {
+  ): Promise<AcceptResult> {
     const step = this.#tail.then(() => this.#run(kind, token, call));
     this.#tail = step.catch(() => undefined);
     return step;
@@ -315,16 +308,16 @@ export class SecurityContext {
     kind: CallKind,
     token: Uint8Array | null,
     call: () => Promise<NativeAcceptResult>,
-  ): Promise<StepResult> {
+  ): Promise<AcceptResult> {
     if (this.#established)
       throw new UsageError("CONTEXT_ESTABLISHED", "the security context is established already");
     try {
       const result = await callQueue.run(kind, call);
-      result.source?.close();
       this.#keepDelegated(result);
       this.#flags = result.flags;
       this.#established = (result.major & GSS_S_CONTINUE_NEEDED) === 0;
-      return { complete: this.#established, token: result.token ?? null };
+      const info = result.info === undefined ? null : contextInfo(result.info);
+      return { complete: this.#established, token: result.token ?? null, info };
     } catch (error) {
       this.close();
       throw toError(error, { ...this.#failureContext, token });
@@ -337,6 +330,21 @@ export class SecurityContext {
     this.#delegated = new Credential(delegated, { role: "initiator" });
     if (this.#closed) this.close();
   }
+}
+
+function contextInfo(info: NativeContextInfo): ContextInfo {
+  const { initiator = "", initiatorType, flags, lifetime, locallyInitiated, open } = info;
+  return {
+    initiator,
+    // MIT's acceptor sets the flag only where the initiator asked for it: an anonymous ticket does not take that.
+    anonymous: (flags & GSS_C_ANON_FLAG) !== 0 || isAnonymous({ text: initiator, nameType: initiatorType }),
+    acceptor: info.acceptor ?? "",
+    mechanism: info.mechanism ?? "",
+    flags,
+    lifetime,
+    locallyInitiated,
+    established: open,
+  };
 }
 
 /** GSS_C_AF_UNSPEC and no addresses, as TLS channel bindings are used (RFC 5554 §4). */
