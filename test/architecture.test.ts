@@ -29,6 +29,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   config: { uses: ["policy", "protocol", "gss/oids"] },
   observability: { types: ["protocol", "policy", "auth"] },
   server: { uses: ["auth", "policy", "protocol", "relay", "gss"], types: ["config", "observability/events"] },
+  workers: { uses: ["server"], types: ["auth", "observability/events"] },
   client: { uses: ["gss", "protocol", "relay"], types: ["observability/events"] },
   cli: { uses: ["*"] },
   index: { uses: ["*"] },

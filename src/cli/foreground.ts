@@ -11,17 +11,17 @@ import {
 /**
  * Runs a server in the foreground, with its log on standard output: exit status 0 when `run` is done. What it throws is
  * logged too.
- * @param run gets where to tell events, and what waits for SIGTERM, SIGINT or SIGHUP
+ * @param run gets where to tell events, what waits for SIGTERM, SIGINT or SIGHUP, and where lines of others go
  */
 export async function foreground(
   level: LogLevel,
-  run: (observer: Observer, signals: typeof onSignals) => Promise<void>,
+  run: (observer: Observer, signals: typeof onSignals, log: LogDestination) => Promise<void>,
 ): Promise<never> {
   const destination = logDestination(logFailed);
   const logger = createLogger(level, destination);
   try {
     process.on("uncaughtException", (error) => die(logger, destination, error));
-    await run(logObserver(logger), onSignals);
+    await run(logObserver(logger), onSignals, destination);
   } catch (error) {
     logger.fatal({ code: (error as { code?: string }).code, reason: (error as Error).message }, "failed");
     throw error;

@@ -1,13 +1,15 @@
+import { fork } from "node:child_process";
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
 import { Command } from "commander";
-import { openPasswordBackend } from "../auth/password-backends.js";
-import { DEFAULTS } from "../config/defaults.js";
-import { loadConfig } from "../config/load.js";
-import type { Config } from "../config/schema.js";
-import { isKerberos } from "../gss/oids.js";
-import type { Observer } from "../observability/events.js";
+import { parseConfig, readConfig } from "../config/load.js";
 import type { LogLevel } from "../observability/logger.js";
-import { Server, type ServerOptions } from "../server/server.js";
+import { Server } from "../server/server.js";
+import { Primary } from "../workers/primary.js";
 import { foreground } from "./foreground.js";
+import { serverOptions } from "./server-options.js";
+
+const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
 
 /** `gssocks serve`: the server in the foreground, until SIGTERM, SIGINT or SIGHUP. */
 export function serveCommand(): Command {
@@ -18,45 +20,25 @@ export function serveCommand(): Command {
 }
 
 async function serve(file: string): Promise<void> {
-  const config = loadConfig(file);
-  await foreground(config.log.level as LogLevel, async (observer, onSignals) => {
+  const source = readConfig(file);
+  const config = parseConfig(source, file);
+  const workers = config.workers === "auto" ? availableParallelism() : config.workers;
+  await foreground(config.log.level as LogLevel, async (observer, onSignals, log) => {
     const server = new Server(serverOptions(config, observer), observer);
-    const stopped = onSignals(() => server.abort());
-    await server.start();
+    const primary = new Primary(
+      { ...config, workers, check: () => server.check(), setup: { file, source }, fork: forkWorker },
+      observer,
+      log,
+    );
+    const service = workers === 1 ? server : primary;
+    const stopped = onSignals(() => service.abort());
+    await service.start();
     await stopped;
-    await server.stop(config.timeouts.drain);
+    await service.stop(config.timeouts.drain);
   });
 }
 
-function serverOptions(config: Config, observer: Observer): ServerOptions {
-  const { handshake, connect, bind, idle, total } = config.timeouts;
-  const { keytab, targetNames, mechanisms, fastPath } = config.gssapi;
-  return {
-    ...config,
-    passwords: passwordsOf(config, observer),
-    gssapi: { mechanisms, keytab: keytabFor(mechanisms, keytab), targetNames: targetNames ?? undefined },
-    fastPath,
-    timeouts: {
-      handshake,
-      connect,
-      bind,
-      idle: idle ?? Number.POSITIVE_INFINITY,
-      total: total ?? Number.POSITIVE_INFINITY,
-    },
-  };
-}
-
-function passwordsOf({ passwords }: Config, observer: Observer): ServerOptions["passwords"] {
-  if (passwords === null) return null;
-  const warn = (reason: string) => observer({ type: "warning", reason });
-  const options =
-    "ldap" in passwords ? { ldap: { ...passwords.ldap, timeout: DEFAULTS.directory } } : passwords;
-  return () => openPasswordBackend(options, warn);
-}
-
-/** Other mechanisms, as gss-ntlmssp, take no part in a credential that names a keytab: the environment does it then. */
-function keytabFor(mechanisms: readonly string[], keytab: string | null): string | undefined {
-  if (keytab === null || mechanisms.every(isKerberos)) return keytab ?? undefined;
-  process.env.KRB5_KTNAME = keytab;
-  return undefined;
+/** @param descriptors which the worker is to have from FIRST_SOCKET on */
+function forkWorker(descriptors: readonly number[]) {
+  return fork(WORKER, [], { stdio: ["ignore", "pipe", "inherit", "ipc", ...descriptors] });
 }

@@ -19,6 +19,7 @@ export const DEFAULTS = {
   directory: 10 * SECOND,
   identTimeout: 5 * SECOND,
   identConcurrency: 64,
+  workers: 1,
   sessions: 10_000,
   sessionsPerSource: 1000,
   handshake: 30 * SECOND,

@@ -5,6 +5,8 @@ import type { AgreedLevel } from "../protocol/protection-level.js";
 import { describe } from "./problems.js";
 import { DURATION, parseDuration, parsePortRange } from "./values.js";
 
+const MOST_WORKERS = 256;
+
 /** Text that `parse` makes something of; what `parse` throws becomes the problem. */
 export function text<T>(expected: string, parse: (text: string) => T) {
   return z.string({ error: ({ input }) => describe(expected, input) }).transform((value, context): T => {
@@ -39,6 +41,11 @@ export const durationOrNever = text(`${DURATION}, or "never"`, (value) =>
 );
 
 export const count = z.int().min(1).max(1_000_000);
+
+/** Processes; more would share the sockets worse than they share the work. */
+export const workers = z.union([z.int().min(1).max(MOST_WORKERS), z.literal("auto")], {
+  error: ({ input }) => describe(`a whole number from 1 to ${MOST_WORKERS}, or auto`, input),
+});
 
 /** The name of a file, for another program to open. */
 export const file = text("an absolute path", (value) => {

@@ -23,7 +23,7 @@ const MAX_ALIASES = 100;
 
 /** @throws ConfigError that lists every problem with its line and key path */
 export function loadConfig(path: string): Config {
-  return parseConfig(readText(path), path);
+  return parseConfig(readConfig(path), path);
 }
 
 /**
@@ -65,8 +65,11 @@ export function parseConfig(source: string, file: string): Config {
   );
 }
 
-/** Reads at most one octet more than is allowed, so that a device or a pipe cannot fill the memory. */
-function readText(path: string): string {
+/**
+ * Reads at most one octet more than is allowed, so that a device or a pipe cannot fill the memory.
+ * @throws ConfigError
+ */
+export function readConfig(path: string): string {
   const buffer = Buffer.alloc(MAX_FILE_SIZE + 1);
   let size = 0;
   try {

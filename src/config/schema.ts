@@ -6,7 +6,16 @@ import { parseDestinationPattern } from "../policy/destination-pattern.js";
 import type { Effect } from "../policy/matchers.js";
 import { Rule, type RuleBody } from "../policy/rule.js";
 import { DEFAULTS } from "./defaults.js";
-import { count, distinct, duration, durationOrNever, portRange, protectionLevels, text } from "./fields.js";
+import {
+  count,
+  distinct,
+  duration,
+  durationOrNever,
+  portRange,
+  protectionLevels,
+  text,
+  workers,
+} from "./fields.js";
 import { listeners } from "./listeners.js";
 import { type PasswordsConfig, passwords } from "./passwords.js";
 import {
@@ -113,6 +122,7 @@ export const configSchema = z
     udp: udp.prefault({}),
     ident: ident.prefault({}),
     rules: z.array(rule).default([]),
+    workers: workers.default(DEFAULTS.workers),
     limits: limits.prefault({}),
     timeouts: timeouts.prefault({}),
     log: log.prefault({}),

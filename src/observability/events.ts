@@ -98,6 +98,17 @@ export type ServerEvent =
   | { type: "ident-source-failed"; client: string; source: "proxy" | "system"; code: string; reason: string }
   /** What the administrator should mend while the server goes on. */
   | { type: "warning"; reason: string }
+  /** One of several processes that serve, by its pid, takes connections. */
+  | { type: "worker-started"; worker: number }
+  /** It ended, and as many sessions with it; another one is started after `pause` ms. */
+  | {
+      type: "worker-died";
+      worker: number;
+      code: number | null;
+      signal: string | null;
+      sessions: number;
+      pause: number;
+    }
   | { type: "draining"; sessions: number }
   | { type: "stopped" };
 

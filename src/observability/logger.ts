@@ -2,17 +2,25 @@
 import { type DestinationStream, type Logger, pino } from "pino";
 import { auditTrail } from "./audit.js";
 import type { Observer, ServerEvent } from "./events.js";
+import { gatheredLines } from "./gathered-lines.js";
 
 export type { Logger } from "pino";
 
 export type LogLevel = "fatal" | "error" | "warn" | "info" | "debug" | "trace" | "silent";
 
-/** @param destination where the lines go; they must be flushed by whoever made it */
-export function createLogger(level: LogLevel, destination: DestinationStream): Logger {
+/**
+ * @param destination where the lines go; they must be flushed by whoever made it
+ * @param base fields of every line
+ */
+export function createLogger(
+  level: LogLevel,
+  destination: DestinationStream,
+  base: Readonly<Record<string, unknown>> | null = null,
+): Logger {
   return pino(
     {
       level,
-      base: null,
+      base,
       timestamp: pino.stdTimeFunctions.isoTime,
       // `level` is the protection level's key.
       formatters: { level: (label) => ({ severity: label }) },
@@ -100,6 +108,12 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
     }
     case "warning":
       return logger.warn({ reason: event.reason }, "warning");
+    case "worker-started":
+      return logger.info({ worker: event.worker }, "worker started");
+    case "worker-died": {
+      const { worker, code, signal, sessions, pause } = event;
+      return logger.error({ worker, code, signal, sessions, pause: pause / 1000 }, "worker died");
+    }
     case "draining":
       return logger.info({ sessions: event.sessions }, "draining");
     case "stopped":
@@ -108,12 +122,11 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
 }
 
 export interface LogDestination extends DestinationStream {
+  /** Fulfilled when no more waits to be written than a reader may be behind. */
+  room(): Promise<void>;
   /** Writes what is left. Nothing may be logged afterwards. */
   finish(): Promise<void>;
 }
-
-/** Lines are gathered for so long, in ms, so that one write serves those of many sessions. */
-const GATHER = 5;
 
 /**
  * Standard output, buffered.
@@ -126,22 +139,24 @@ export function logDestination(failed: (error: Error) => void): LogDestination {
     stream.destroy();
     failed(error);
   });
-  let lines = "";
-  let timer: NodeJS.Timeout | undefined;
-  const flush = () => {
-    timer = undefined;
-    stream.write(lines);
-    lines = "";
-  };
+  let full = false;
+  let waiting: (() => void)[] = [];
+  stream.on("drain", () => {
+    full = false;
+    for (const resolve of waiting) resolve();
+    waiting = [];
+  });
+  const lines = gatheredLines((text) => {
+    full = !stream.write(text);
+  });
   return {
-    write: (line) => {
-      lines += line;
-      timer ??= setTimeout(flush, GATHER);
+    write: lines.write,
+    room: async () => {
+      if (full) await new Promise<void>((resolve) => waiting.push(resolve));
     },
     finish: () =>
       new Promise((resolve) => {
-        clearTimeout(timer);
-        flush();
+        lines.flush();
         stream.once("close", resolve);
         stream.end();
       }),

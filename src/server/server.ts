@@ -21,7 +21,7 @@ import type { CommandSettings } from "./command.js";
 import type { ConnectionOptions } from "./connection.js";
 import { IdentdSocket, type IdentdSocketOptions } from "./identd-socket.js";
 import { Limits, type SessionLimits } from "./limits.js";
-import { Listener, type ListenerAddress } from "./listener.js";
+import { Listener, type ListenerAddress, type ListeningSocket } from "./listener.js";
 import type { MethodName, MethodPolicy } from "./methods.js";
 import { type FindOwner, OutgoingConnections } from "./outgoing.js";
 import { newSessionId } from "./session-id.js";
@@ -87,14 +87,16 @@ export class Server {
 
   /**
    * Acquires what the listeners' methods need, and opens the listeners.
+   * @param sockets that listen already, in the configuration's order
    * @throws GssError (keytab), NetworkError (CANNOT_LISTEN, TLS_FILES …); nothing stays open then
    */
-  async start(): Promise<void> {
+  async start(sockets?: readonly ListeningSocket[]): Promise<void> {
     try {
       await this.#startServices();
-      for (const options of this.#options.listeners) await this.#listen(options);
-      const engines = this.#options.fastPath ? FastContext.engines() : [];
-      if (this.#services.gssapi !== null) this.#observer({ type: "message-protection", engines });
+      const { listeners, identd } = this.#options;
+      if (identd !== null) this.#identd = await IdentdSocket.open(identd, this.findOwner);
+      for (const [index, options] of listeners.entries()) await this.#listen(options, sockets?.[index]);
+      this.#tellEngines();
     } catch (error) {
       this.#closeListeners();
       this.#closeServices();
@@ -102,8 +104,27 @@ export class Server {
     }
   }
 
+  /**
+   * Finds out whether what the listeners' methods need is there, and tells of it, for others to serve.
+   * @throws what {@link start} throws, but for the listeners themselves
+   */
+  async check(): Promise<void> {
+    try {
+      await this.#startServices();
+      for (const { tls } of this.#options.listeners) if (tls !== null) new TlsAcceptor(tls, nothing).close();
+      this.#tellEngines();
+    } finally {
+      this.#closeServices();
+    }
+  }
+
+  #tellEngines(): void {
+    const engines = this.#options.fastPath ? FastContext.engines() : [];
+    if (this.#services.gssapi !== null) this.#observer({ type: "message-protection", engines });
+  }
+
   async #startServices(): Promise<void> {
-    const { listeners, gssapi, passwords, ident, identd } = this.#options;
+    const { listeners, gssapi, passwords, ident } = this.#options;
     const methods = new Set(listeners.flatMap(methodsOf));
     if (methods.has("gssapi")) this.#services.gssapi = await GssapiMethod.create(gssapi);
     if (methods.has("password") && passwords !== null) {
@@ -111,19 +132,17 @@ export class Server {
     }
     if (listeners.some(({ socks4 }) => socks4?.identity === "ident"))
       this.#services.ident = new IdentClient(ident);
-    if (identd !== null) this.#identd = await IdentdSocket.open(identd, this.findOwner);
   }
 
-  async #listen(options: ListenerOptions): Promise<void> {
+  async #listen(options: ListenerOptions, socket: ListeningSocket | undefined): Promise<void> {
     const renewed = (failure: Error | null) =>
       this.#observer({ type: "renewed", listener: String(listener), reason: failure?.message ?? null });
     const tls = options.tls === null ? null : new TlsAcceptor(options.tls, renewed);
     if (tls !== null) this.#tls.push(tls);
     const sessions = this.#sessionOptions(options);
-    const listener: Listener = await Listener.open(
-      options,
-      (socket) => void this.#accept(socket, address, sessions, tls),
-    );
+    const accept = (client: Socket) => void this.#accept(client, address, sessions, tls);
+    const listener =
+      socket === undefined ? await Listener.open(options, accept) : await Listener.share(socket, accept);
     const address = String(listener);
     this.#listeners.push(listener);
     this.#observer({ type: "listening", address, port: listener.bound.port });
@@ -145,6 +164,11 @@ export class Server {
       timeouts,
       observer: this.#observer,
     };
+  }
+
+  /** How many are open. */
+  get sessions(): number {
+    return this.#sessions.size;
   }
 
   /** Of a connection that this server made. */

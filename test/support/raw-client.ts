@@ -210,7 +210,7 @@ export class RawClient {
 
   /** All of the handshake at one level; the proxy must agree to it and open the destination. */
   static async through(
-    proxy: { port: number },
+    proxy: { host?: string; port: number },
     destination: { host?: string; port: number },
     options: ContextOptions & { level?: 1 | 2 } = {},
   ): Promise<RawClient> {

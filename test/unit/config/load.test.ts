@@ -47,6 +47,7 @@ test("the smallest configuration gets the defaults, and denies everything", () =
       fastPath: true,
     },
     passwords: null,
+    workers: 1,
     limits: { sessions: 10_000, sessionsPerSource: 1000 },
     commands: ["connect", "bind", "udp-associate"],
     bind: { ports: null },
@@ -109,6 +110,7 @@ commands: [connect, udp-associate]
 bind: { ports: 40000-40999 }
 udp: { ports: 41000-41000, advertise: "2001:db8::9", destinations: 1, datagramsPerSecond: 2, fromAnyone: true }
 ident: { port: 1113, timeout: 1s, concurrency: 2, server: "192.0.2.1:113" }
+workers: auto
 limits: { sessions: 2, sessionsPerSource: 1 }
 timeouts: { handshake: 500ms, connect: 5s, bind: 1m, idle: never, total: 8h, drain: 0s }
 log: { level: debug }
@@ -163,6 +165,7 @@ identd:
       fastPath: false,
     },
     passwords: { file: "/etc/gssocks/users" },
+    workers: "auto",
     limits: { sessions: 2, sessionsPerSource: 1 },
     timeouts: { handshake: 500, connect: 5000, bind: 60_000, idle: null, total: 28_800_000, drain: 0 },
     log: { level: "debug" },
@@ -235,7 +238,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
       "16|limits.sessionsPerSource|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
-      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, limits, timeouts, log, identd",
+      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, workers, limits, timeouts, log, identd",
       '21|identd.address|expected an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML), found "localhost"',
       '21|identd.socket|expected an absolute path of at most 103 octets, found "run"',
       '21|identd.answer|expected one of user, token, found "name"',
@@ -404,4 +407,21 @@ test("a file that cannot be used is named", () => {
   });
   const largest = write("largest.yaml", LISTENER + "#".repeat(MAX_FILE_SIZE - LISTENER.length));
   assert.equal(loadConfig(largest).listeners.length, 1);
+});
+
+test("workers are a number or auto", () => {
+  for (const workers of [1, 256, "auto"])
+    assert.equal(parseConfig(`${LISTENER}workers: ${workers}\n`, "f").workers, workers);
+  const expected = "expected a whole number from 1 to 256, or auto, found";
+  for (const [workers, problem] of [
+    ["0", "expected at least 1, found the number 0"],
+    ["257", "expected at most 256, found the number 257"],
+    ["1.5", `${expected} the number 1.5`],
+    ["all", `${expected} "all"`],
+    ["", `${expected} nothing`],
+  ])
+    assert.deepEqual(
+      problems(() => parseConfig(`${LISTENER}workers: ${workers}\n`, "f")),
+      [`2|workers|${problem}`],
+    );
 });

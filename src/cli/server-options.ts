@@ -1,0 +1,40 @@
+/** The configuration as the server takes it. */
+import { openPasswordBackend } from "../auth/password-backends.js";
+import { DEFAULTS } from "../config/defaults.js";
+import type { Config } from "../config/schema.js";
+import { isKerberos } from "../gss/oids.js";
+import type { Observer } from "../observability/events.js";
+import type { ServerOptions } from "../server/server.js";
+
+export function serverOptions(config: Config, observer: Observer): ServerOptions {
+  const { handshake, connect, bind, idle, total } = config.timeouts;
+  const { keytab, targetNames, mechanisms, fastPath } = config.gssapi;
+  return {
+    ...config,
+    passwords: passwordsOf(config, observer),
+    gssapi: { mechanisms, keytab: keytabFor(mechanisms, keytab), targetNames: targetNames ?? undefined },
+    fastPath,
+    timeouts: {
+      handshake,
+      connect,
+      bind,
+      idle: idle ?? Number.POSITIVE_INFINITY,
+      total: total ?? Number.POSITIVE_INFINITY,
+    },
+  };
+}
+
+function passwordsOf({ passwords }: Config, observer: Observer): ServerOptions["passwords"] {
+  if (passwords === null) return null;
+  const warn = (reason: string) => observer({ type: "warning", reason });
+  const options =
+    "ldap" in passwords ? { ldap: { ...passwords.ldap, timeout: DEFAULTS.directory } } : passwords;
+  return () => openPasswordBackend(options, warn);
+}
+
+/** Other mechanisms, as gss-ntlmssp, take no part in a credential that names a keytab: the environment does it then. */
+function keytabFor(mechanisms: readonly string[], keytab: string | null): string | undefined {
+  if (keytab === null || mechanisms.every(isKerberos)) return keytab ?? undefined;
+  process.env.KRB5_KTNAME = keytab;
+  return undefined;
+}

@@ -1,0 +1,41 @@
+/** What a worker and the primary have to say to each other. */
+import type { Outcome } from "../auth/password-throttle.js";
+import type { ListeningSocket } from "../server/listener.js";
+import type { Owner, TcpAddress } from "../server/outgoing.js";
+import type { Place } from "../server/shared-counts.js";
+
+/** Where a worker finds the listeners' sockets: behind standard input, output and error, and the channel. */
+export const FIRST_SOCKET = 4;
+
+/** The configuration as it was read when the server started, whatever has become of the file since. */
+export interface WorkerSetup {
+  file: string;
+  source: string;
+  /** In the configuration's order. */
+  sockets: ListeningSocket[];
+}
+
+/** The primary carries these out, for one worker. */
+export interface PrimaryCalls {
+  /** {@link Places} */
+  take(places: readonly Place[]): Place | null;
+  release(keys: readonly string[]): void;
+  /** {@link Throttle.begin}; `attempt` numbers it. Null when it may begin, or the reason why it may not. */
+  beginAttempt(attempt: number, username: string, address: string): string | null;
+  giveUpAttempt(attempt: number): void;
+  settleAttempt(attempt: number, outcome: Outcome): void;
+}
+
+/** A worker carries these out. */
+export interface WorkerCalls {
+  /** Null once it serves, or why it can't. */
+  start(setup: WorkerSetup): string | null;
+  /**
+   * Takes no further connections, and ends when its sessions have ended, after `drain` ms at most.
+   * The answer is how many there are.
+   */
+  stop(drain: number): number;
+  /** Does not wait for them any longer. */
+  abort(): void;
+  findOwner(local: TcpAddress, remote: TcpAddress): Owner | null;
+}

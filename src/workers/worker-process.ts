@@ -1,0 +1,83 @@
+/** One worker, as the primary sees it: from when it is forked until its end. */
+import type { ChildProcess } from "node:child_process";
+import { NetworkError } from "../errors.js";
+import { SESSIONS } from "../server/limits.js";
+import type { Owner, TcpAddress } from "../server/outgoing.js";
+import type { SharedCounts } from "../server/shared-counts.js";
+import { FIRST_SOCKET, type PrimaryCalls, type WorkerCalls, type WorkerSetup } from "./calls.js";
+import { Channel } from "./channel.js";
+import { type LineSink, relayLines } from "./line-relay.js";
+import { WorkerShare } from "./worker-share.js";
+
+export interface WorkerEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** Those that ended with it. */
+  sessions: number;
+}
+
+export class WorkerProcess {
+  readonly pid: number;
+  /** Fulfilled when it serves. @throws NetworkError (WORKER_FAILED) where it can't, or ended before */
+  readonly ready: Promise<void>;
+  /** Fulfilled when the process is gone, all that it wrote is handed on, and what it held is given back. */
+  readonly ended: Promise<WorkerEnd>;
+  readonly #child: ChildProcess;
+  readonly #channel: Channel<WorkerCalls, PrimaryCalls>;
+
+  /** @param child with {@link FIRST_SOCKET} and those that follow as descriptors, and a pipe for its standard output */
+  constructor(
+    child: ChildProcess,
+    { sockets, ...setup }: WorkerSetup,
+    { counts, lines }: { counts: SharedCounts; lines: LineSink },
+  ) {
+    this.#child = child;
+    this.pid = child.pid ?? 0;
+    const share = new WorkerShare(counts);
+    this.#channel = new Channel<WorkerCalls, PrimaryCalls>(child, share);
+    const relayed =
+      child.stdout === null ? Promise.resolve() : relayLines(child.stdout, lines).catch(() => {});
+    const closed = new Promise<[number | null, NodeJS.Signals | null]>((resolve) => {
+      child
+        .once("close", (code, signal) => resolve([code, signal]))
+        // It could not be started: there is nothing more to come.
+        .on("error", () => child.pid === undefined && resolve([null, null]));
+    });
+    this.ended = closed.then(async ([code, signal]) => {
+      const sessions = share.held(SESSIONS);
+      share.giveBack();
+      this.#channel.close(failed(`worker ${this.pid} ended (${signal ?? code})`));
+      await relayed;
+      return { code, signal, sessions };
+    });
+    const numbered = sockets.map((_, index) => ({ descriptor: FIRST_SOCKET + index }));
+    this.ready = this.#channel.call("start", { ...setup, sockets: numbered }).then((reason) => {
+      if (reason === null) return;
+      this.kill();
+      throw failed(`worker ${this.pid} can't serve: ${reason}`);
+    });
+    // Whoever has no use for it learns of the end all the same.
+    this.ready.catch(() => {});
+  }
+
+  /** @returns how many sessions it waits for */
+  stop(drain: number): Promise<number> {
+    return this.#channel.call("stop", drain).catch(() => 0);
+  }
+
+  abort(): void {
+    this.#channel.tell("abort");
+  }
+
+  kill(): void {
+    this.#child.kill("SIGKILL");
+  }
+
+  findOwner(local: TcpAddress, remote: TcpAddress): Promise<Owner | null> {
+    return this.#channel.call("findOwner", local, remote).catch(() => null);
+  }
+}
+
+function failed(message: string): NetworkError {
+  return new NetworkError("WORKER_FAILED", message);
+}
