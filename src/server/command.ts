@@ -9,7 +9,7 @@ import { type Endpoint, formatEndpoint, parseHost, plainAddress } from "../proto
 import { CMD, REP } from "../protocol/constants.js";
 import { type BindOptions, bind } from "../relay/bind.js";
 import type { DatagramProtection } from "../relay/datagram-protection.js";
-import { dial } from "../relay/dialer.js";
+import { Dialing } from "../relay/dialer.js";
 import { facingAddress } from "../relay/facing-address.js";
 import { LruMap } from "../relay/lru-map.js";
 import { UdpAssociation } from "../relay/udp-associate.js";
@@ -67,7 +67,8 @@ export interface Asking {
   datagrams: () => DatagramProtection;
   /** Tells the client that it succeeded, and its BND. */
   reply: (bnd: Endpoint) => void;
-  signal: AbortSignal;
+  /** Of the session's end; made when first asked for, which most sessions never do. */
+  signal: () => AbortSignal;
 }
 
 export class Command {
@@ -80,6 +81,8 @@ export class Command {
   /** Destinations of an association that were told of; judgements are made anew now and then. */
   #allowed: LruMap<true> | null = null;
   #forget: () => void = () => {};
+  #dialing: Dialing | null = null;
+  #closed = false;
 
   constructor(socket: Socket, record: SessionRecord, options: CommandOptions) {
     this.#socket = socket;
@@ -113,6 +116,8 @@ export class Command {
 
   /** @param destination close that too: nobody else looks after it */
   close(destination: boolean): void {
+    this.#closed = true;
+    this.#dialing?.abort();
     this.#forget();
     if (destination) this.#destination?.destroy();
     this.#refused?.close();
@@ -122,16 +127,14 @@ export class Command {
     this.#options.observer({ type: "association-closed", subject, ...this.#association.counts });
   }
 
-  async #connect(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
+  async #connect(dst: Endpoint, { method, reply }: Asking): Promise<void> {
     const authorized = await this.#authorize(dst, method);
-    if (signal.aborted) return;
-    const { timeouts } = this.#options;
-    const { address, socket } = await dial([...authorized.keys()], dst.port, {
-      timeout: timeouts.connect,
-      signal,
-    });
+    if (this.#closed) return;
+    this.#dialing = new Dialing([...authorized.keys()], dst.port, this.#options.timeouts.connect);
+    const { address, socket } = await this.#dialing.done;
+    this.#dialing = null;
     this.#record.known.rule = authorized.get(address)?.rule ?? null;
-    this.#joined(socket, method, signal);
+    this.#joined(socket, method);
     reply(endpoint(socket.localAddress, socket.localPort));
   }
 
@@ -141,7 +144,7 @@ export class Command {
    */
   async #bind(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
     const authorized = await this.#authorize(dst, method);
-    if (signal.aborted) return;
+    if (this.#closed) return;
     const { ruleset, commands, timeouts } = this.#options;
     const [first = ""] = authorized.keys();
     const anybody = first === "0.0.0.0" || first === "::";
@@ -150,16 +153,16 @@ export class Command {
     const accepts = (address: string) => judge(address)?.effect === "allow";
     const address = anybody ? (this.#socket.localAddress as string) : await facingAddress(first, dst.port);
     const { ports } = commands.bind;
-    const bound = await bind({ address, ports, accepts, timeout: timeouts.bind, signal });
+    const bound = await bind({ address, ports, accepts, timeout: timeouts.bind, signal: signal() });
     reply(bound.bnd);
     const socket = await bound.peer;
     this.#record.known.rule = judge(plainAddress(socket.remoteAddress ?? ""))?.rule ?? null;
-    this.#joined(socket, method, signal);
+    this.#joined(socket, method);
     reply(endpoint(socket.remoteAddress, socket.remotePort));
   }
 
   /** Each destination is judged when the client first sends to it; `announced` is where it says it will send from. */
-  async #associate(announced: Endpoint, { method, datagrams, reply, signal }: Asking): Promise<void> {
+  async #associate(announced: Endpoint, { method, datagrams, reply }: Asking): Promise<void> {
     const { commands, timeouts, observer } = this.#options;
     const { ports, advertise, destinations, datagramsPerSecond, fromAnyone } = commands.udp;
     this.#allowed = new LruMap(destinations);
@@ -174,7 +177,7 @@ export class Command {
       limits: { destinations, datagramsPerSecond },
       fromAnyone,
     });
-    if (signal.aborted) return relay.close();
+    if (this.#closed) return relay.close();
     this.#association = new Association(this.#socket, relay, timeouts);
     reply(relay.bnd);
   }
@@ -211,9 +214,9 @@ export class Command {
     this.#options.observer({ type: "destination-allowed", subject, destination, address, rule });
   }
 
-  #joined(destination: Socket, method: AuthMethodName, signal: AbortSignal): void {
+  #joined(destination: Socket, method: AuthMethodName): void {
     this.#destination = destination;
-    if (signal.aborted) return void destination.destroy();
+    if (this.#closed) return void destination.destroy();
     const { known, subject } = this.#record;
     const { observer, outgoing } = this.#options;
     const remote = endpoint(destination.remoteAddress, destination.remotePort);

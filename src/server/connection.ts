@@ -33,9 +33,6 @@ import type { SessionRecord } from "./session-record.js";
 /** Octets kept while an answer is awaited; past this the socket is not read. */
 const READ_AHEAD = 65536;
 
-/** For what a session that ended still waits for: made once, as by default each abort() takes a stack trace. */
-const ENDED = new PeerError("SESSION_ENDED", "the session ended");
-
 /** How long a refused client may take to read the farewell before the socket is destroyed, in ms. */
 const LINGER = 2000;
 
@@ -57,7 +54,7 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #record: SessionRecord;
   readonly #machine: ServerMachine;
-  readonly #waiting = new AbortController();
+  #waiting: AbortController | null = null;
   readonly #auth: Authentication;
   #identity: Identity | null = null;
   #protection: MessageProtection | null = null;
@@ -285,18 +282,24 @@ export class Connection {
       REP.TTL_EXPIRED,
     );
     try {
-      if (user !== null) this.#identified(await this.#auth.identify(user, this.#waiting.signal));
+      if (user !== null) this.#identified(await this.#auth.identify(user, this.#ending()));
       if (this.#closed) return;
       await this.#command.carryOut(cmd, dst, {
         method: (this.#identity as Identity).method,
         datagrams: () => this.#datagrams(),
         reply: (bnd) => this.#succeeded(bnd),
-        signal: this.#waiting.signal,
+        signal: () => this.#ending(),
       });
     } catch (error) {
       const failure = asError(error);
       this.#feed({ type: "replied", rep: failure.rep, error: failure });
     }
+  }
+
+  #ending(): AbortSignal {
+    this.#waiting ??= new AbortController();
+    if (this.#closed) this.#waiting.abort();
+    return this.#waiting.signal;
   }
 
   #succeeded(bnd: Endpoint): void {
@@ -361,7 +364,7 @@ export class Connection {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#deadline);
-    this.#waiting.abort(ENDED);
+    this.#waiting?.abort();
     this.#command.close(this.#carrier === null);
     this.#protection?.close();
     this.#auth.close();
