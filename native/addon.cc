@@ -26,6 +26,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineRelays(env, exports);
   DefineMechanisms(env, exports);
   DefineDescriptors(env, exports);
+  DefineHostLookup(env, exports);
   return exports;
 }
 

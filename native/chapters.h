@@ -13,6 +13,7 @@ void DefineFastMessages(Napi::Env env, Napi::Object exports);
 void DefineRelays(Napi::Env env, Napi::Object exports);
 void DefineMechanisms(Napi::Env env, Napi::Object exports);
 void DefineDescriptors(Napi::Env env, Napi::Object exports);
+void DefineHostLookup(Napi::Env env, Napi::Object exports);
 
 template <Napi::Value (*Callback)(const Napi::CallbackInfo&)>
 void Export(Napi::Object exports, const char* name) {

@@ -1,5 +1,5 @@
 /**
- * Bounds how many GSS-API calls are on libuv's pool at a time: its four threads also serve DNS and files, and a KDC
+ * Bounds how many GSS-API calls are on libuv's pool at a time: its four threads also serve files, and a KDC
  * that does not answer holds a thread for half a minute.
  *
  * First come, first served; but calls that may ask a KDC never take the last place, so that an acceptor, whose calls

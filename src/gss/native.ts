@@ -3,7 +3,7 @@
  *
  * Each function is one call of the GSS-API C bindings (RFC 2744) or of its extensions, with the C name camel-cased
  * and without the `gss_`. What the C call returns through pointers comes back as the result; a failed call throws
- * (or rejects) with a {@link NativeFailure}. OIDs cross as dotted strings, names and tokens as Buffers, flags as numbers.
+ * (or rejects) with a {@link NativeFailure}. What is no call of theirs stands in a section of its own. OIDs cross as dotted strings, names and tokens as Buffers, flags as numbers.
  *
  * Threads: calls that may touch disk or network return a promise and run on libuv's pool. All others are synchronous.
  * Calls on one context must not overlap: a call on a context that is busy throws `ERR_GSSOCKS_BUSY`.
@@ -349,6 +349,13 @@ export interface Native {
   inquireSaslnameForMech(mechanism: string): { saslName: string; name: string; description: string };
   /** gss_inquire_names_for_mech. */
   inquireNamesForMech(mechanism: string): string[];
+
+  // --- Host names ------------------------------------------------------------------------------------------------------
+  /**
+   * getaddrinfo(3) on a thread of its own, which neither keeps the environment nor is waited for at its end: the addresses
+   * as text, in its order. Rejects with an Error whose `code` is EAI_NONAME, EAI_AGAIN and so on. How many run is the caller's to bound.
+   */
+  lookUpHost(name: string): Promise<string[]>;
 
   // --- Status (RFC 2744 §5.11) ------------------------------------------------------------------------------------------
   /** gss_display_status of a major code, all of its messages joined. Minor texts come with each failure instead. */

@@ -11,24 +11,28 @@ import { runToEnd } from "./processes.js";
 export interface Network {
   /** Lines for ip(8), as `addr add 192.0.2.1/32 dev lo`. The loopback interface is up; there is no other. */
   ip: readonly string[];
-  /** Names and their addresses beside localhost, all that the resolver knows: nothing asks a DNS server. */
+  /** Names and their addresses beside localhost: all that the resolver knows where there is no `dns`. */
   hosts?: Readonly<Record<string, readonly string[]>>;
+  /** Lines of resolv.conf; nothing asks a DNS server where there are none. */
+  dns?: readonly string[];
 }
 
 const INSIDE = "--inside-network-namespace";
 
-/** Reads lines for ip from standard input; $1 is what the hosts file holds, the rest the command to become. */
+/** Reads lines for ip from standard input; $1 is what the hosts file holds, $2 what resolv.conf holds, the rest the command to become. */
 const SETUP = `
 PATH=$PATH:/usr/sbin:/sbin
 ip link set lo up
 ip -batch -
 files=$(mktemp -d)
 printf '%s' "$1" >"$files/hosts"
-printf 'hosts: files\\n' >"$files/nsswitch.conf"
+printf 'hosts: files%s\\n' "\${2:+ dns}" >"$files/nsswitch.conf"
+printf '%s' "$2" >"$files/resolv.conf"
 mount --bind "$files/hosts" /etc/hosts
 mount --bind "$files/nsswitch.conf" /etc/nsswitch.conf
+test -z "$2" || mount --bind "$files/resolv.conf" /etc/resolv.conf
 rm -r "$files"
-shift
+shift 2
 exec setpriv --pdeathsig KILL -- "$@"
 `;
 
@@ -45,7 +49,18 @@ export function inNetworkNamespace(file: string, network: Network, define: () =>
     const probe = await runToEnd("unshare", [...flags, "true"]);
     if (probe.code !== 0) return t.skip(`no network namespace can be made here: ${probe.stderr.trim()}`);
     const again = [process.execPath, "--enable-source-maps", "--test-reporter=tap", fileURLToPath(file)];
-    const args = [...flags, "sh", "-euc", SETUP, "sh", hostsFile(network.hosts), ...again, INSIDE];
+    const resolvConf = (network.dns ?? []).map((line) => `${line}\n`).join("");
+    const args = [
+      ...flags,
+      "sh",
+      "-euc",
+      SETUP,
+      "sh",
+      hostsFile(network.hosts),
+      resolvConf,
+      ...again,
+      INSIDE,
+    ];
     const { code, stdout, stderr } = await runToEnd("unshare", args, {
       input: `${network.ip.join("\n")}\n`,
       // Without it the inner run takes itself for a part of this one.
