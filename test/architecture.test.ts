@@ -21,9 +21,12 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   protocol: { pure: true },
   policy: { uses: ["protocol/address"], pure: true },
   gss: {},
-  auth: { uses: ["gss", "protocol"], types: ["policy/auth-methods", "observability/events"] },
+  auth: {
+    uses: ["gss", "protocol", "relay/fair-places"],
+    types: ["policy/auth-methods", "observability/events"],
+  },
   relay: {
-    uses: ["protocol", "gss/flags", "gss/fast-context", "gss/native-relay"],
+    uses: ["protocol", "gss/flags", "gss/fast-context", "gss/native-relay", "gss/host-lookup"],
     types: ["gss", "observability/events"],
   },
   config: { uses: ["policy", "protocol", "gss/oids"] },

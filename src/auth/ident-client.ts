@@ -2,11 +2,11 @@
  * The client of RFC 1413: asks the host of a SOCKS client who owns the connection it came by. What comes back is that
  * host's word and no more (§6): good for SOCKS4's userid and for the log.
  */
-import { PeerError } from "../errors.js";
+import { PeerError, PolicyError } from "../errors.js";
 import { formatEndpoint, parseHost } from "../protocol/address.js";
 import { encodeIdentQuery, type IdentResponse } from "../protocol/ident-message.js";
+import { FairPlaces } from "../relay/fair-places.js";
 import { exchangeIdent, type Identd, IdentRefusedError, withDeadline } from "./ident-exchange.js";
-import { IdentPlaces } from "./ident-places.js";
 
 export { IdentRefusedError } from "./ident-exchange.js";
 
@@ -46,13 +46,13 @@ export class IdentClient {
   readonly #port: number;
   readonly #server: { readonly host: string; readonly port: number } | null;
   readonly #timeout: number;
-  readonly #places: IdentPlaces;
+  readonly #places: FairPlaces;
 
   constructor({ port = IDENT_PORT, server = null, timeout, concurrency }: IdentClientOptions) {
     this.#port = port;
     this.#server = server;
     this.#timeout = timeout;
-    this.#places = new IdentPlaces(concurrency, concurrency * WAITING_PER_RUNNING);
+    this.#places = new FairPlaces(concurrency, concurrency * WAITING_PER_RUNNING, busy);
   }
 
   /**
@@ -80,6 +80,11 @@ export class IdentClient {
     const connect = { host, port: this.#port, localAddress: unmapped(serverAddress) };
     return { name: nameOf(connect), connect };
   }
+}
+
+function busy(host: string, ahead: number, waiting: number): PolicyError {
+  const message = `too many ident queries wait already, ${ahead} of ${waiting} for ${host}`;
+  return new PolicyError("IDENT_BUSY", message);
 }
 
 function toAnswer(identd: Identd, response: IdentResponse): IdentAnswer {
