@@ -12,8 +12,9 @@ import { CMD, MTYP } from "../protocol/constants.js";
 import { encodeGssapiMessage } from "../protocol/gssapi-message.js";
 import { levelToOctet, type ProtectionLevel } from "../protocol/protection-level.js";
 import { type Batch, writeBatch } from "../relay/batch.js";
-import { dial, resolve } from "../relay/dialer.js";
+import { dial } from "../relay/dialer.js";
 import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
+import { Resolver } from "../relay/resolver.js";
 import { checkOrder } from "../relay/token-engine.js";
 import { type ProxyChannel, type ProxyTlsOptions, secure } from "./proxy-tls.js";
 
@@ -81,6 +82,9 @@ export interface Opened {
 
 const DEFAULT_TIMEOUT = 60_000;
 
+/** For all of the process: programs open many connections through one proxy at once. */
+const resolver = new Resolver();
+
 /**
  * @throws NetworkError (the proxy or the destination can't be reached), GssError (no ticket, expired, unknown name …),
  *   PolicyError (LEVEL_REFUSED, RULE_DENIED, NO_ACCEPTABLE_METHOD), PeerError (the proxy breaks the protocol)
@@ -92,7 +96,7 @@ export async function openThrough(options: ProxyOptions, wanted: Wanted): Promis
   const target = Name.import(`${options.service ?? "rcmd"}@${options.proxy.host}`, "hostbased");
   try {
     const left = () => Math.max(1, deadline - performance.now());
-    const plain = await reach(options.proxy, timeout, signal);
+    const plain = await reach(options.proxy, left, signal);
     const channel = await secured(plain, options, left());
     return await new Promise(
       (done, fail) => new Handshake(channel, target, options, wanted, left(), done, fail),
@@ -102,10 +106,14 @@ export async function openThrough(options: ProxyOptions, wanted: Wanted): Promis
   }
 }
 
-async function reach({ host, port }: HostPort, timeout: number, signal?: AbortSignal): Promise<Socket> {
+async function reach({ host, port }: HostPort, left: () => number, signal?: AbortSignal): Promise<Socket> {
   try {
     const address = parseHost(host);
-    const addresses = address.kind === "domain" ? await resolve(address.name) : [address.address];
+    const addresses =
+      address.kind === "domain"
+        ? await resolver.resolve(address.name, "this process", { timeout: left(), signal })
+        : [address.address];
+    const timeout = left();
     const { socket } = await dial(addresses, port, signal === undefined ? { timeout } : { timeout, signal });
     return socket;
   } catch (error) {

@@ -1,9 +1,8 @@
 /**
- * Resolves names and dials addresses, racing them as RFC 8305 ("happy eyeballs") says: the next address is tried when
+ * Dials addresses, racing them as RFC 8305 ("happy eyeballs") says: the next address is tried when
  * the one before has failed or after 250 ms, and the first to answer wins. Node's own autoSelectFamily gives an address
  * up after that delay, which loses hosts that are merely slow; so the race is run here.
  */
-import { lookup } from "node:dns/promises";
 import { connect, type Socket } from "node:net";
 import { NetworkError } from "../errors.js";
 import { REP } from "../protocol/constants.js";
@@ -11,40 +10,6 @@ import { SOCKET_OPTIONS } from "./socket-options.js";
 
 /** RFC 8305 §5: Connection Attempt Delay. */
 const ATTEMPT_DELAY = 250;
-
-/** A name with more addresses than this has the rest ignored. */
-const MAX_ADDRESSES = 16;
-
-/**
- * A name's addresses in the order to try them: as the resolver prefers (RFC 6724), families taking turns (RFC 8305 §4).
- * @throws NetworkError (NAME_NOT_FOUND, NAME_LOOKUP_FAILED; REP 0x04)
- */
-export async function resolve(name: string): Promise<string[]> {
-  try {
-    const found = await lookup(name, { all: true, order: "verbatim" });
-    return interleave(found).slice(0, MAX_ADDRESSES);
-  } catch (error) {
-    const { code = "" } = error as NodeJS.ErrnoException;
-    const missing = code === "ENOTFOUND" || code === "ENODATA";
-    const what = missing ? "does not exist" : `could not be looked up (${code})`;
-    throw new NetworkError(missing ? "NAME_NOT_FOUND" : "NAME_LOOKUP_FAILED", `the name ${name} ${what}`, {
-      rep: REP.HOST_UNREACHABLE,
-      cause: error,
-    });
-  }
-}
-
-function interleave(found: { address: string; family: number }[]): string[] {
-  const first = found[0]?.family;
-  const same = found.filter(({ family }) => family === first);
-  const other = found.filter(({ family }) => family !== first);
-  return Array.from({ length: Math.max(same.length, other.length) }, (_, index) => [
-    same[index],
-    other[index],
-  ])
-    .flat()
-    .flatMap((entry) => (entry === undefined ? [] : [entry.address]));
-}
 
 export interface DialOptions {
   /** Milliseconds for all attempts together. */

@@ -38,7 +38,10 @@ export class NativePump implements Carrier {
       upRates: options.upRates,
       downRates: options.downRates,
     });
-    if (relay !== null) return new NativePump(relay, options);
+    if (relay !== null) {
+      if (protection instanceof ContextProtection) protection.counters.opened += read.client.length;
+      return new NativePump(relay, options);
+    }
     if (read.client.length > 0) client.unshift(read.client);
     if (read.destination.length > 0) destination.unshift(read.destination);
     return null;

@@ -4,7 +4,6 @@ import type { Decision } from "../policy/decision.js";
 import type { Ruleset } from "../policy/ruleset.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
 import { REP } from "../protocol/constants.js";
-import { resolve } from "../relay/dialer.js";
 
 /** Addresses that may be dialed, best first, each with the decision that allows it. */
 export type Authorized = ReadonlyMap<string, Decision>;
@@ -19,15 +18,19 @@ export class DeniedError extends PolicyError {
   }
 }
 
+/** A name's addresses, on behalf of the client. */
+export type Resolve = (name: string) => Promise<readonly string[]>;
+
 /**
  * Judges a destination: by name before any DNS query leaves, then by each address it resolves to, so that a name can't
- * lead to a denied network.
+ * lead to a denied network. Answers that the resolver kept are judged like any other.
  * @throws DeniedError, NetworkError (the name does not resolve)
  */
 export async function authorize(
   ruleset: Ruleset,
   dst: Endpoint,
   method: AuthMethodName,
+  resolve: Resolve,
 ): Promise<Authorized> {
   const { host, port } = dst;
   const name = host.kind === "domain" ? host.name : null;

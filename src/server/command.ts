@@ -12,6 +12,7 @@ import type { DatagramProtection } from "../relay/datagram-protection.js";
 import { Dialing } from "../relay/dialer.js";
 import { facingAddress } from "../relay/facing-address.js";
 import { LruMap } from "../relay/lru-map.js";
+import type { Resolver } from "../relay/resolver.js";
 import { UdpAssociation } from "../relay/udp-associate.js";
 import { Association, type AssociationTimeouts } from "./association.js";
 import { type Authorized, authorize, DeniedError } from "./authorize.js";
@@ -54,6 +55,7 @@ export interface CommandSettings {
 export interface CommandOptions {
   commands: CommandSettings;
   ruleset: Ruleset;
+  resolver: Resolver;
   outgoing: OutgoingConnections;
   /** Milliseconds; Infinity for no limit. */
   timeouts: AssociationTimeouts & { connect: number; bind: number };
@@ -127,8 +129,8 @@ export class Command {
     this.#options.observer({ type: "association-closed", subject, ...this.#association.counts });
   }
 
-  async #connect(dst: Endpoint, { method, reply }: Asking): Promise<void> {
-    const authorized = await this.#authorize(dst, method);
+  async #connect(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
+    const authorized = await this.#authorize(dst, method, signal);
     if (this.#closed) return;
     this.#dialing = new Dialing([...authorized.keys()], dst.port, this.#options.timeouts.connect);
     const { address, socket } = await this.#dialing.done;
@@ -143,7 +145,7 @@ export class Command {
    * DST.ADDR is 0.0.0.0 or ::, every peer may that the rules allow as a destination.
    */
   async #bind(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
-    const authorized = await this.#authorize(dst, method);
+    const authorized = await this.#authorize(dst, method, signal);
     if (this.#closed) return;
     const { ruleset, commands, timeouts } = this.#options;
     const [first = ""] = authorized.keys();
@@ -162,7 +164,7 @@ export class Command {
   }
 
   /** Each destination is judged when the client first sends to it; `announced` is where it says it will send from. */
-  async #associate(announced: Endpoint, { method, datagrams, reply }: Asking): Promise<void> {
+  async #associate(announced: Endpoint, { method, datagrams, reply, signal }: Asking): Promise<void> {
     const { commands, timeouts, observer } = this.#options;
     const { ports, advertise, destinations, datagramsPerSecond, fromAnyone } = commands.udp;
     this.#allowed = new LruMap(destinations);
@@ -173,7 +175,7 @@ export class Command {
       ports,
       client: { address: this.#socket.remoteAddress as string, announced },
       protection: datagrams(),
-      authorize: (dst) => this.#authorizeDatagrams(dst, method),
+      authorize: (dst) => this.#authorizeDatagrams(dst, method, signal),
       limits: { destinations, datagramsPerSecond },
       fromAnyone,
     });
@@ -182,9 +184,9 @@ export class Command {
     reply(relay.bnd);
   }
 
-  async #authorize(dst: Endpoint, method: AuthMethodName): Promise<Authorized> {
+  async #authorize(dst: Endpoint, method: AuthMethodName, signal: Asking["signal"]): Promise<Authorized> {
     try {
-      const authorized = await authorize(this.#options.ruleset, dst, method);
+      const authorized = await this.#judge(dst, method, signal);
       const [first] = authorized.values();
       this.#record.known.rule = first?.rule ?? null;
       return authorized;
@@ -194,15 +196,25 @@ export class Command {
     }
   }
 
-  async #authorizeDatagrams(dst: Endpoint, method: AuthMethodName): Promise<string[]> {
+  async #authorizeDatagrams(
+    dst: Endpoint,
+    method: AuthMethodName,
+    signal: Asking["signal"],
+  ): Promise<string[]> {
     try {
-      const authorized = await authorize(this.#options.ruleset, dst, method);
+      const authorized = await this.#judge(dst, method, signal);
       this.#tellAllowed(dst, authorized);
       return [...authorized.keys()];
     } catch (error) {
       if (error instanceof GssocksError) this.#refused?.add(dst, error);
       throw error;
     }
+  }
+
+  #judge(dst: Endpoint, method: AuthMethodName, signal: Asking["signal"]): Promise<Authorized> {
+    const { ruleset, resolver } = this.#options;
+    const client = lookupClient(this.#record.subject.principal, method, this.#socket.remoteAddress ?? "");
+    return authorize(ruleset, dst, method, (name) => resolver.resolve(name, client, { signal: signal() }));
   }
 
   #tellAllowed(dst: Endpoint, authorized: Authorized): void {
@@ -226,6 +238,12 @@ export class Command {
     this.#forget = outgoing.add(addressOf(destination, "local"), addressOf(destination, "remote"), owner);
     observer({ type: "connected", subject, address: known.address, bound: formatEndpoint(local) });
   }
+}
+
+/** Whose share of the look-ups it is: the user's, but where a host may name whom it likes, that host's. */
+function lookupClient(principal: string | null, method: AuthMethodName, source: string): string {
+  const known = method === "gssapi" || method === "password" || method === "certificate";
+  return known && principal !== null ? `the user ${principal}` : `the host ${plainAddress(source)}`;
 }
 
 function addressOf(socket: Socket, end: "local" | "remote"): TcpAddress {

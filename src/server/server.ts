@@ -15,6 +15,7 @@ import { Ruleset } from "../policy/ruleset.js";
 import { formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { reset } from "../relay/cut-off.js";
+import { Resolver } from "../relay/resolver.js";
 import type { AuthServices } from "./authentication.js";
 import { ClientSession, type ClientSessionOptions } from "./client-session.js";
 import type { CommandSettings } from "./command.js";
@@ -62,6 +63,7 @@ export class Server {
   readonly #counts: SharedCounts;
   readonly #limits: Limits;
   readonly #ruleset: Ruleset;
+  readonly #resolver = new Resolver();
   readonly #outgoing = new OutgoingConnections();
   readonly #sessions = new Sessions();
   readonly #listeners: Listener[] = [];
@@ -159,6 +161,7 @@ export class Server {
       nec: listener.nec,
       fastPath,
       ruleset: this.#ruleset,
+      resolver: this.#resolver,
       commands: { commands, bind, udp },
       outgoing: this.#outgoing,
       timeouts,

@@ -12,19 +12,15 @@ export interface DnsServer {
 
 /**
  * Answers when this is fulfilled; stopped when the test ends.
+ * @param at the address and port; a free one where absent
  * @param records dnsmasq's options, as `host-record=db.example.test,192.0.2.53`; other names below example.test do not exist
  */
-export async function startDnsServer(test: TestContext, records: readonly string[]): Promise<DnsServer> {
-  // dnsmasq can't take a port that the system picks. An address of its own makes one that was free stay free.
-  const octet = () => 1 + Math.floor(Math.random() * 254);
-  const address = `127.${octet()}.${octet()}.${octet()}`;
-  const probe = createSocket("udp4");
-  probe.bind(0, address);
-  await once(probe, "listening");
-  const { port } = probe.address();
-  probe.close();
-  await once(probe, "close");
-
+export async function startDnsServer(
+  test: TestContext,
+  records: readonly string[],
+  at?: DnsServer,
+): Promise<DnsServer> {
+  const { address, port } = at ?? (await free());
   const args = [
     "--keep-in-foreground",
     "--log-facility=-",
@@ -43,5 +39,18 @@ export async function startDnsServer(test: TestContext, records: readonly string
   const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
   const server = await start("dnsmasq", args, { env, test });
   await server.waitForLine(/started, version/);
+  return { address, port };
+}
+
+async function free(): Promise<DnsServer> {
+  // dnsmasq can't take a port that the system picks. An address of its own makes one that was free stay free.
+  const octet = () => 1 + Math.floor(Math.random() * 254);
+  const address = `127.${octet()}.${octet()}.${octet()}`;
+  const probe = createSocket("udp4");
+  probe.bind(0, address);
+  await once(probe, "listening");
+  const { port } = probe.address();
+  probe.close();
+  await once(probe, "close");
   return { address, port };
 }

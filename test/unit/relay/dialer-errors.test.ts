@@ -1,12 +1,11 @@
-// What a failure of the operating system or the resolver becomes. No network gives all of these at will, so connect(2)
-// and getaddrinfo(3) are replaced here; dialer.test has the real ones.
+// What a failure of the operating system becomes. No network gives all of these at will, so connect(2) is replaced here;
+// dialer.test has the real one.
 import assert from "node:assert/strict";
-import dns from "node:dns/promises";
 import { syncBuiltinESMExports } from "node:module";
 import net, { Socket } from "node:net";
 import { type TestContext, test } from "node:test";
 import { NetworkError } from "../../../src/errors.js";
-import { dial, resolve } from "../../../src/relay/dialer.js";
+import { dial } from "../../../src/relay/dialer.js";
 
 function replace<Key extends string>(test: TestContext, owner: object, key: Key, value: unknown): void {
   const original = Reflect.get(owner, key);
@@ -46,44 +45,4 @@ test("errno to REP (RFC 1928 §6)", async (t) => {
       return true;
     });
   }
-});
-
-test("families take turns, the resolver's first one first, and sixteen addresses are enough", async (t) => {
-  let found: { address: string; family: number }[] = [];
-  replace(t, dns, "lookup", async () => found);
-  const v6 = (count: number) => Array.from({ length: count }, (_, n) => ({ address: `6-${n}`, family: 6 }));
-  const v4 = (count: number) => Array.from({ length: count }, (_, n) => ({ address: `4-${n}`, family: 4 }));
-  found = [...v6(3), ...v4(1)];
-  assert.deepEqual(await resolve("host.test"), ["6-0", "4-0", "6-1", "6-2"]);
-  found = [...v4(1), ...v6(2)];
-  assert.deepEqual(await resolve("host.test"), ["4-0", "6-0", "6-1"]);
-  found = [...v4(40), ...v6(40)];
-  const many = await resolve("host.test");
-  assert.equal(many.length, 16);
-  assert.deepEqual(many.slice(0, 3), ["4-0", "6-0", "4-1"]);
-});
-
-test("a name that is not there, and one that nobody could tell of: REP 0x04", async (t) => {
-  let errno = "";
-  replace(t, dns, "lookup", async () => {
-    throw failing(errno);
-  });
-  for (const [code, expected] of [
-    ["ENOTFOUND", "NAME_NOT_FOUND"],
-    ["ENODATA", "NAME_NOT_FOUND"],
-    ["EAI_AGAIN", "NAME_LOOKUP_FAILED"],
-    ["ESERVFAIL", "NAME_LOOKUP_FAILED"],
-  ] as const) {
-    errno = code;
-    await assert.rejects(
-      resolve("host.test"),
-      (error) => error instanceof NetworkError && error.code === expected && error.rep === 0x04,
-    );
-  }
-});
-
-test("the real resolver knows localhost", async () => {
-  const addresses = await resolve("localhost");
-  assert.ok(addresses.length > 0);
-  for (const address of addresses) assert.match(address, /^(127\.0\.0\.1|::1)$/);
 });
