@@ -27,6 +27,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineMechanisms(env, exports);
   DefineDescriptors(env, exports);
   DefineHostLookup(env, exports);
+  DefineUnixDatagrams(env, exports);
   return exports;
 }
 

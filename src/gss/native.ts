@@ -356,6 +356,12 @@ export interface Native {
    * as text, in its order. Rejects with an Error whose `code` is EAI_NONAME, EAI_AGAIN and so on. How many run is the caller's to bound.
    */
   lookUpHost(name: string): Promise<string[]>;
+  // --- Beside GSS-API -----------------------------------------------------------------------------------------------
+  /**
+   * One datagram to a Unix socket, by sendto with MSG_DONTWAIT: Node's dgram knows none. Returns errno, 0 where the
+   * receiver has it.
+   */
+  sendUnixDatagram(path: string, octets: Uint8Array): number;
 
   // --- Status (RFC 2744 §5.11) ------------------------------------------------------------------------------------------
   /** gss_display_status of a major code, all of its messages joined. Minor texts come with each failure instead. */
