@@ -28,6 +28,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineDescriptors(env, exports);
   DefineHostLookup(env, exports);
   DefineUnixDatagrams(env, exports);
+  DefineGroups(env, exports);
   return exports;
 }
 

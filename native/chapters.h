@@ -15,6 +15,7 @@ void DefineMechanisms(Napi::Env env, Napi::Object exports);
 void DefineDescriptors(Napi::Env env, Napi::Object exports);
 void DefineHostLookup(Napi::Env env, Napi::Object exports);
 void DefineUnixDatagrams(Napi::Env env, Napi::Object exports);
+void DefineGroups(Napi::Env env, Napi::Object exports);
 
 template <Napi::Value (*Callback)(const Napi::CallbackInfo&)>
 void Export(Napi::Object exports, const char* name) {

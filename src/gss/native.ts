@@ -370,6 +370,11 @@ export interface Native {
   // --- Beside GSS-API -----------------------------------------------------------------------------------------------
   /** fcntl(2), F_DUPFD_CLOEXEC: another descriptor of the same open socket, which Node knows nothing of. */
   duplicateDescriptor(descriptor: number): number;
+  /**
+   * getpwnam_r(3), getgrouplist(3), getgrnam_r(3): those of `groups`, by their names, that a user of the system is in; of nobody's groups there are none. May ask a
+   * directory. Rejects with an Error where a source of NSS does not answer.
+   */
+  groupMembership(user: string, groups: readonly string[]): Promise<string[]>;
 }
 
 const require = createRequire(import.meta.url);
