@@ -4,12 +4,14 @@
  */
 import ipaddr from "ipaddr.js";
 import { UsageError } from "../errors.js";
+import { isIpv4 } from "../protocol/address.js";
 
 export type IpAddress = ipaddr.IPv4 | ipaddr.IPv6;
 
 /** @returns the address, an IPv4-mapped one as the IPv4 address it stands for; null where `text` is none */
 export function parseIp(text: string): IpAddress | null {
-  const address = ipaddr.IPv4.isValidFourPartDecimal(text) ? ipaddr.IPv4.parse(text) : parseIpv6(text);
+  // Every session comes by here: ipaddr.js tries five notations for what is sure to be one.
+  const address = isIpv4(text) ? new ipaddr.IPv4(text.split(".").map(Number)) : parseIpv6(text);
   return address instanceof ipaddr.IPv6 && address.isIPv4MappedAddress() ? address.toIPv4Address() : address;
 }
 

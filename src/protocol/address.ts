@@ -30,10 +30,15 @@ const DOMAIN = /^[A-Za-z0-9._-]+$/;
 /** Four decimal parts without leading zeros: every session asks for this of several addresses, so it must be quick. */
 const IPV4 = /^(?:(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(?:\.(?!$)|$)){4}$/;
 
+/** Whether `text` is an IPv4 address in its one canonical form. */
+export function isIpv4(text: string): boolean {
+  return IPV4.test(text);
+}
+
 /** Takes text, as a user types it or a socket reports it, for an address or a name. A scope (`%eth0`) is dropped. */
 export function parseHost(text: string): Address {
   const bare = text.includes("%") ? text.replace(/%.*$/, "") : text;
-  if (IPV4.test(bare)) return { kind: "ipv4", address: bare };
+  if (isIpv4(bare)) return { kind: "ipv4", address: bare };
   const colons = bare.includes(":") ? withoutDots(bare) : null;
   if (colons !== null && ipaddr.IPv6.isValid(colons)) return ipv6(ipaddr.IPv6.parse(colons));
   return { kind: "domain", name: text };
@@ -47,7 +52,7 @@ function withoutDots(text: string): string | null {
   if (!text.includes(".")) return text;
   const at = text.lastIndexOf(":") + 1;
   const dotted = text.slice(at);
-  if (!IPV4.test(dotted)) return null;
+  if (!isIpv4(dotted)) return null;
   const octets = Buffer.from(ipaddr.IPv4.parse(dotted).octets);
   return `${text.slice(0, at)}${octets.toString("hex", 0, 2)}:${octets.toString("hex", 2)}`;
 }
@@ -103,8 +108,10 @@ export function encodeEndpoint({ host, port }: Endpoint): Buffer {
     }
     return Buffer.from([ATYP.DOMAINNAME, name.length, ...name, ...tail]);
   }
-  if (host.kind === "ipv4") return Buffer.from([ATYP.IPV4, ...host.address.split(".").map(Number), ...tail]);
-  return Buffer.from([ATYP.IPV6, ...ipaddr.parse(host.address).toByteArray(), ...tail]);
+  if (host.kind === "ipv6")
+    return Buffer.from([ATYP.IPV6, ...ipaddr.parse(host.address).toByteArray(), ...tail]);
+  const [a, b, c, d] = host.address.split(".");
+  return Buffer.from([ATYP.IPV4, Number(a), Number(b), Number(c), Number(d), port >> 8, port & 0xff]);
 }
 
 function addressSize(atyp: number, received: ReceiveBuffer, offset: number): number {

@@ -134,9 +134,8 @@ export class Connection {
       const clear = this.#machine.state === "request" && isClearRequest(failure, octets);
       return this.#feed({ type: "failed", error: clear ? clearRequest(this.#record.known.level) : failure });
     }
-    const plain = Buffer.concat(batch.buffers);
+    for (const octets of batch.buffers) this.#feed({ type: "octets", octets });
     batch.release();
-    this.#feed({ type: "octets", octets: plain });
     if (this.#machine.waiting && this.#machine.buffered > READ_AHEAD) this.#socket.pause();
   }
 
@@ -273,7 +272,8 @@ export class Connection {
     const { subject, known } = this.#record;
     const command = commandName(cmd);
     const destination = formatEndpoint(dst);
-    Object.assign(known, { command, destination });
+    known.command = command;
+    known.destination = destination;
     observer({ type: "request", subject, command, destination });
     this.#limit(
       timeouts.connect,
