@@ -16,19 +16,17 @@ constexpr size_t kConstantLength = 5;
 
 /// RFC 3961 §5.1: n-fold of the five octets of a constant to one block. Each copy of the input is the one
 /// before, rotated right by 13 bits; they are added in ones' complement, 16 octets at a time. lcm(5, 16)
-/// is 80.
+/// is 80: 16 copies.
 void Fold(const uint8_t* constant, uint8_t* folded) {
-  constexpr size_t kBits = kConstantLength * 8;
-  constexpr size_t kAll = 80;
-  uint8_t copies[kAll] = {};
-  for (size_t bit = 0; bit < kAll * 8; bit++) {
-    const size_t copy = bit / kBits;
-    const size_t from = (bit % kBits + kBits * 13 - (13 * copy) % kBits) % kBits;
-    const auto value = static_cast<uint8_t>(constant[from / 8] >> (7 - from % 8) & 1);
-    copies[bit / 8] = static_cast<uint8_t>(copies[bit / 8] | value << (7 - bit % 8));
-  }
+  constexpr unsigned kBits = kConstantLength * 8;
+  uint64_t copy = 0;
+  for (size_t i = 0; i < kConstantLength; i++) copy = copy << 8 | constant[i];
   uint32_t sums[kAesBlock] = {};
-  for (size_t i = 0; i < kAll; i++) sums[i % kAesBlock] += copies[i];
+  for (size_t at = 0; at < kConstantLength * kAesBlock; at += kConstantLength) {
+    for (size_t i = 0; i < kConstantLength; i++)
+      sums[(at + i) % kAesBlock] += copy >> (kBits - 8 * (i + 1)) & 0xff;
+    copy = (copy >> 13 | copy << (kBits - 13)) & ((uint64_t{1} << kBits) - 1);
+  }
   // The carry out of the first octet comes in again at the last; three rounds settle it.
   uint32_t carry = 0;
   for (int round = 0; round < 3; round++) {
