@@ -100,14 +100,14 @@ export type ServerEvent =
   | { type: "warning"; reason: string }
   /** One of several processes that serve, by its pid, takes connections. */
   | { type: "worker-started"; worker: number }
-  /** It ended, and as many sessions with it; another one is started after `pause` ms. */
+  /** It ended, and as many sessions with it; another one is started after `pause` ms, none where that is null. */
   | {
       type: "worker-died";
       worker: number;
       code: number | null;
       signal: string | null;
       sessions: number;
-      pause: number;
+      pause: number | null;
     }
   | { type: "draining"; sessions: number }
   | { type: "stopped" };

@@ -112,7 +112,8 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
       return logger.info({ worker: event.worker }, "worker started");
     case "worker-died": {
       const { worker, code, signal, sessions, pause } = event;
-      return logger.error({ worker, code, signal, sessions, pause: pause / 1000 }, "worker died");
+      const seconds = pause === null ? null : pause / 1000;
+      return logger.error({ worker, code, signal, sessions, pause: seconds }, "worker died");
     }
     case "draining":
       return logger.info({ sessions: event.sessions }, "draining");

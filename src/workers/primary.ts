@@ -82,21 +82,22 @@ export class Primary {
     const began = performance.now();
     void worker.ended.then((end) => {
       this.#workers.delete(worker);
-      if (this.#stopping) return;
+      if (this.#stopping && end.code === 0) return;
       const next = performance.now() - began < EARLY ? early + 1 : 0;
-      this.#observer({ type: "worker-died", worker: worker.pid, ...end, pause: pauseBefore(next) });
-      this.#launchLater(next);
+      const pause = this.#stopping ? null : pauseBefore(next);
+      this.#observer({ type: "worker-died", worker: worker.pid, ...end, pause });
+      if (pause !== null) this.#launchLater(next, pause);
     });
     await worker.ready;
     this.#observer({ type: "worker-started", worker: worker.pid });
   }
 
-  #launchLater(early: number): void {
+  #launchLater(early: number, pause: number): void {
     setTimeout(() => {
       if (this.#stopping) return;
       // It ends then, and is followed by another.
       this.#launch(early).catch(({ message }: Error) => this.#observer({ type: "warning", reason: message }));
-    }, pauseBefore(early));
+    }, pause);
   }
 
   readonly #findOwner: FindOwner = (local, remote) => {
