@@ -32,6 +32,8 @@ export interface Running {
   stdout(): string;
   stderr(): string;
   stdoutBytes(): Buffer;
+  /** Standard output is not read until `resume`: when the pipe is full, the process has to wait. */
+  readonly output: { pause(): void; resume(): void };
   /** Fulfilled when the process is gone and its output is complete; never rejects. */
   readonly exited: Promise<Exit>;
   /**
@@ -94,6 +96,7 @@ export async function start(
     stdout: () => text("stdout"),
     stderr: () => text("stderr"),
     stdoutBytes: () => Buffer.concat(chunks.stdout),
+    output: { pause: () => void child.stdout.pause(), resume: () => void child.stdout.resume() },
     exited,
     waitForLine(pattern, timeoutMs = 10_000) {
       return new Promise((resolve, reject) => {

@@ -112,6 +112,11 @@ export class ProxyServer {
     return ({ session }) => !before.has(session);
   }
 
+  /** Whether somebody reads the log. */
+  get output(): Running["output"] {
+    return this.#process.output;
+  }
+
   /** All output, to be shown when a test has failed. */
   logs(): string {
     return `--- gssocks serve\n${this.#process.stdout()}${this.#process.stderr()}`;
