@@ -1,6 +1,13 @@
 import { availableParallelism } from "node:os";
 import type { FastContext } from "./fast-context.js";
-import { native, type RateHandle, RELAY_ENDS, type RelayCounts, type RelayEnded } from "./native.js";
+import {
+  MOST_HELD,
+  native,
+  type RateHandle,
+  RELAY_ENDS,
+  type RelayCounts,
+  type RelayEnded,
+} from "./native.js";
 
 export interface NativeRelayOptions {
   /** Descriptors of TCP sockets, which are copied: close yours afterwards, without a shutdown. */
@@ -59,6 +66,11 @@ export interface RelayCarried {
 const ends = new Map<number, RelayEnded>();
 let open = false;
 
+function opened(): boolean {
+  open ||= native.openRelays?.(availableParallelism(), (id, ...rest) => ends.get(id)?.(id, ...rest)) ?? false;
+  return open;
+}
+
 /** Two sockets joined on a thread of the addon, until both have ended. */
 export class NativeRelay {
   /** Never rejects. */
@@ -66,14 +78,16 @@ export class NativeRelay {
   readonly #id: number;
   #last: RelayCounts | null = null;
 
-  /** @returns null where there are no such threads here, or no descriptors left: nothing was done then */
+  /**
+   * @returns null where there are no such threads here, no descriptors left, or more octets there already than such a
+   *   thread takes: nothing was done then
+   */
   static start(options: NativeRelayOptions): NativeRelay | null {
-    if (native.openRelays === undefined) return null;
-    if (!open) native.openRelays(availableParallelism(), (id, ...rest) => ends.get(id)?.(id, ...rest));
-    open = true;
     const { client, destination, protection, toClient, toDestination } = options;
     const { fromClient, fromDestination, output = destination } = options;
     const { upRates = [], downRates = [] } = options;
+    const held = [toClient, toDestination, fromClient, fromDestination];
+    if (held.some(({ length }) => length > MOST_HELD) || !opened()) return null;
     const id = native.startRelay(
       client,
       destination,

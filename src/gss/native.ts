@@ -70,6 +70,9 @@ export const RELAY_ENDS = [
   "fault",
 ] as const;
 
+/** Octets of each of the four buffers that {@link Native.startRelay} takes, at most. */
+export const MOST_HELD = 266_240;
+
 /**
  * [0] plain octets up, [1] and down, [2] octets of frames up, [3] and down, [4] when octets were last carried, by
  * CLOCK_MONOTONIC in ms.
@@ -307,15 +310,18 @@ export interface Native {
   fastPathEngines(): string[];
 
   // --- Relays: two sockets, joined on a thread of the addon (Linux) ------------------------------------------------
-  /** Starts the threads, once per environment; `ended` is told of each relay's end. Absent where there is no epoll. */
-  openRelays?(threads: number, ended: RelayEnded): void;
+  /**
+   * Starts the threads, once per environment; `ended` is told of each relay's end. Absent where there is no epoll.
+   * @returns false, with nothing done, where there are no descriptors or threads left
+   */
+  openRelays?(threads: number, ended: RelayEnded): boolean;
   /**
    * Joins the TCP sockets of two descriptors, which are copied: the caller's are to be closed, without a shutdown. `context`
    * protects what passes between us and the client and is the relay's from then on; null where nothing does.
    * `toClient` and `toDestination` are written first, as they are; `fromClient` and `fromDestination` are octets
-   * that were read already. `output` is `destination`, or where what goes there is written: /dev/null takes its place in
-   * this process, so that its reader sees the end. Each of `upRates` bounds what comes from the client, of `downRates` from
-   * the destination.
+   * that were read already; none of the four has more than {@link MOST_HELD}. `output` is `destination`, or where what goes
+   * there is written: /dev/null takes its place in this process, so that its reader sees the end. Each of `upRates` bounds
+   * what comes from the client, of `downRates` from the destination.
    * @returns the relay's id; 0, with nothing done, where there are no descriptors left
    */
   startRelay(
