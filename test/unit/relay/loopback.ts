@@ -1,8 +1,12 @@
-/** Real sockets on 127.0.0.1, and a pump between two pairs of them. */
+/** Real sockets on 127.0.0.1, and a carrier between two pairs of them. */
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
-import type { TestContext } from "node:test";
+import { type TestContext, test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+import type { Carrier } from "../../../src/relay/carrier.js";
 import { CLEAR, type MessageProtection } from "../../../src/relay/message-protection.js";
+import { NativePump } from "../../../src/relay/native-pump.js";
 import { Pump } from "../../../src/relay/pump.js";
 import { SOCKET_OPTIONS } from "../../../src/relay/socket-options.js";
 
@@ -21,7 +25,7 @@ export function portOf(server: Server): number {
 }
 
 export interface SocketPair {
-  /** The pump's end: paused, with the options that sessions have. */
+  /** The carrier's end: paused, with the options that sessions have. */
   ours: Socket;
   /** The peer's end: paused too, until somebody reads it. */
   theirs: Socket;
@@ -38,11 +42,11 @@ export async function socketPair(test: TestContext): Promise<SocketPair> {
 }
 
 export interface Scene {
-  pump: Pump;
+  pump: Carrier;
   /** The two peers. */
   client: Socket;
   destination: Socket;
-  /** The pump's own ends. */
+  /** The carrier's own ends; those of a NativePump are closed. */
   inner: { client: Socket; destination: Socket };
 }
 
@@ -52,18 +56,39 @@ export interface SceneOptions {
   totalTimeout?: number;
   rest?: Buffer;
   reply?: Buffer;
-  /** What happens before the pump begins. */
+  /** What happens before the carrier begins. */
   before?: (client: SocketPair, destination: SocketPair) => Promise<void>;
 }
 
-export async function scene(test: TestContext, options: SceneOptions = {}): Promise<Scene> {
+export const CARRIERS = ["Pump", "NativePump"] as const;
+export type CarrierName = (typeof CARRIERS)[number];
+
+export async function scene(
+  test: TestContext,
+  carrier: CarrierName,
+  options: SceneOptions = {},
+): Promise<Scene> {
   const [client, destination] = await Promise.all([socketPair(test), socketPair(test)]);
   await options.before?.(client, destination);
   const inner = { client: client.ours, destination: destination.ours };
   const { protection = CLEAR, idleTimeout = Infinity, totalTimeout = Infinity } = options;
   const { rest = Buffer.alloc(0), reply = Buffer.alloc(0) } = options;
-  const pump = new Pump({ ...inner, protection, idleTimeout, totalTimeout, rest, reply });
+  const all = { ...inner, protection, idleTimeout, totalTimeout, rest, reply };
+  const pump = carrier === "Pump" ? new Pump(all) : NativePump.start(all);
+  if (pump === null) throw new Error("not for the addon");
   return { pump, client: client.theirs, destination: destination.theirs, inner };
+}
+
+export type MakeScene = (options?: SceneOptions) => Promise<Scene>;
+
+/** One test for each carrier, which makes its scenes with it. */
+export function testEach(
+  name: string,
+  body: (t: TestContext, make: MakeScene, carrier: CarrierName) => Promise<void>,
+): void {
+  for (const carrier of CARRIERS) {
+    test(`${carrier}: ${name}`, (t) => body(t, (options) => scene(t, carrier, options), carrier));
+  }
 }
 
 /** Reads to the end; rejects where the connection breaks instead. */
@@ -80,4 +105,16 @@ export function fate(socket: Socket): Promise<string> {
     socket.once("end", () => resolve("end"));
     socket.resume();
   });
+}
+
+/** Waits until the kernel has that TCP state (a number of Linux's) for this end. */
+export async function inState(socket: Socket, state: number): Promise<void> {
+  const local = `0100007F:${hex(socket.localPort ?? 0, 4)} 0100007F:${hex(socket.remotePort ?? 0, 4)} `;
+  while (!(await readFile("/proc/net/tcp", "latin1")).includes(local + hex(state, 2))) await setImmediate();
+}
+
+export const CLOSE_WAIT = 8;
+
+function hex(number: number, digits: number): string {
+  return number.toString(16).toUpperCase().padStart(digits, "0");
 }
