@@ -24,6 +24,11 @@ void Add(std::atomic<uint64_t>* counter, size_t count) {
   counter->fetch_add(count, std::memory_order_relaxed);
 }
 
+void ResetWhenClosed(const RelaySession::Side& side, bool reset) {
+  const linger how{reset ? 1 : 0, 0};
+  setsockopt(side.out(), SOL_SOCKET, SO_LINGER, &how, sizeof how);
+}
+
 bool Blocked(int error) { return error == EAGAIN || error == EWOULDBLOCK; }
 
 }  // namespace
@@ -38,6 +43,9 @@ RelaySession::RelaySession(uint32_t number, RelayOptions options)
       up_{&client, &destination, true},
       down_{&destination, &client, false} {
   counters.active = Now();
+  // From now on, so that it is so whatever ends this process. RFC 1961 has no end mark of its own: a plain
+  // close would pass for the whole transfer.
+  for (const Side* side : {&client, &destination}) ResetWhenClosed(*side, true);
   Begin(&up_, std::move(options.from_client), options.to_destination, std::move(options.up_rates));
   Begin(&down_, std::move(options.from_destination), options.to_client, std::move(options.down_rates));
   Add(&counters.up, options.to_destination.size());
@@ -67,7 +75,7 @@ void RelaySession::Start(int epoll) {
 
 void RelaySession::Watch(Side* side, int fd) {
   epoll_event event{};
-  event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+  event.events = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.ptr = side;
   if (epoll_ctl(side->epoll, EPOLL_CTL_ADD, fd, &event) == 0) return;
   if (errno == EPERM)
@@ -93,7 +101,7 @@ void RelaySession::Notice(Side* side, uint32_t events) {
   }
   if (bulk && Now() - counters.active.load(std::memory_order_relaxed) > kBulkQuiet) bulk = false;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) side->readable = true;
-  if ((events & (EPOLLRDHUP | EPOLLHUP)) != 0) side->hung_up = true;
+  if ((events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP)) != 0) side->read_on = true;
   if ((events & (EPOLLOUT | EPOLLHUP)) != 0) side->writable = true;
 }
 
@@ -179,7 +187,7 @@ size_t RelaySession::Read(Flow* flow, Chunk* chunk) {
     }
     count = static_cast<size_t>(got);
     // Edge-triggered: less than was asked for is all there is, and what comes later is told.
-    if (count < flow->piece && !from->hung_up && !from->always) from->readable = false;
+    if (count < flow->piece && !from->read_on && !from->always) from->readable = false;
     if (flow->up && protection_) Add(&counters.sealed_up, count);
   }
   if (kept > 0) std::memcpy(chunk->data, flow->kept.data(), kept);
@@ -252,10 +260,11 @@ bool RelaySession::Flush(Flow* flow, Chunks* chunks) {
 /// Half-close: an end on one side is an end on the other.
 void RelaySession::End(Flow* flow) {
   Side* to = flow->to;
+  // A reset could lose octets of it that were not read yet.
+  ResetWhenClosed(*to, false);
   shutdown(to->out(), SHUT_WR);
   if (to->separate_output) epoll_ctl(to->epoll, EPOLL_CTL_DEL, to->out(), nullptr);
   to->separate_output.reset();
-  to->shut = true;
   flow->done = true;
 }
 
@@ -267,13 +276,6 @@ void RelaySession::Finish(RelayEnd end, const Side* side, uint32_t detail, const
 void RelaySession::Close() {
   for (Side* side : {&client, &destination}) {
     side->separate_output.reset();
-    if (!side->input) continue;
-    // RFC 1961 has no end mark of its own: a plain close would pass for the whole transfer. A side that had
-    // its end is spared the reset: it could lose octets not read yet.
-    if (!side->shut) {
-      const linger reset{1, 0};
-      setsockopt(side->in(), SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
-    }
     side->input.reset();
   }
 }

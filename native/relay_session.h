@@ -123,10 +123,9 @@ class RelaySession {
     Descriptor separate_output{};
     bool readable = false;
     bool writable = false;
-    /// The peer has sent its end: reading must go on until it is seen.
-    bool hung_up = false;
-    /// Our end was sent.
-    bool shut = false;
+    /// A read that gave less than was asked for may not have been the last: the peer has sent its end, or
+    /// urgent data, before which a read stops.
+    bool read_on = false;
     /// A file or a device, which never blocks for long and which epoll does not take.
     bool always = false;
     /// The loop's, which watches both descriptors.
@@ -169,7 +168,7 @@ class RelaySession {
   int64_t WakeTime(int64_t now) const;
   void Abort() { Finish(RelayEnd::kAborted); }
   void Fail(const char* text) { Finish(RelayEnd::kFault, nullptr, 0, text); }
-  /// Closes both sides: a side that has not had its end is reset, unless all ended well.
+  /// Closes both sides: one that has not had its end is reset.
   void Close();
 
   const RelayOutcome& outcome() const { return outcome_; }
