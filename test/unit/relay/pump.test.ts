@@ -2,11 +2,21 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { test } from "node:test";
 import { CLEAR } from "../../../src/relay/message-protection.js";
 import { NativePump } from "../../../src/relay/native-pump.js";
 import { SOCKET_OPTIONS } from "../../../src/relay/socket-options.js";
-import { readAll, scene, socketPair, testEach } from "./loopback.js";
+import { start } from "../../support/processes.js";
+import { listen, portOf, readAll, scene, socketPair, testEach } from "./loopback.js";
+
+const OPTIONS = {
+  protection: CLEAR,
+  idleTimeout: Infinity,
+  totalTimeout: Infinity,
+  reply: Buffer.alloc(0),
+  rest: Buffer.alloc(0),
+};
 
 testEach("both ways at once, a megabyte each", async (_t, scene) => {
   const { pump, client, destination } = await scene();
@@ -158,17 +168,43 @@ test("NativePump: more than the addon takes to begin with is left to Pump, and s
   client.theirs.write("read");
   await once(client.ours, "readable");
   const options = {
+    ...OPTIONS,
     client: client.ours,
     destination: destination.ours,
-    protection: CLEAR,
-    idleTimeout: Infinity,
-    totalTimeout: Infinity,
-    reply: Buffer.alloc(0),
     rest: Buffer.alloc(1 << 20),
   };
   assert.equal(NativePump.start(options), null);
   assert.ok(!client.ours.destroyed && !destination.ours.destroyed);
   assert.equal(client.ours.readableLength, 4);
+});
+
+const URGENT = `
+import socket, sys
+peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+peer.send(b"before ")
+peer.send(b"!", socket.MSG_OOB)
+peer.send(b"behind")
+print("sent", flush=True)
+peer.recv(1)`;
+
+test("NativePump: urgent data, where a read stops, holds nothing up that is behind it", async (t) => {
+  const server = await listen(t);
+  const accepted = once(server, "connection") as Promise<[Socket]>;
+  const peer = await start("python3", ["-c", URGENT, String(portOf(server))], { test: t });
+  const [client] = await accepted;
+  await peer.waitForLine(/^sent$/);
+  const destination = await socketPair(t);
+  const pump = NativePump.start({ ...OPTIONS, client, destination: destination.ours });
+  assert.ok(pump !== null);
+  const received = destination.theirs.iterator({ destroyOnReturn: false });
+  let octets = "";
+  // Neither an end nor anything else comes from there meanwhile. The urgent octet itself is nobody's.
+  while (octets.length < 13) octets += (await received.next()).value;
+  assert.equal(octets, "before behind");
+  destination.theirs.end(".");
+  assert.deepEqual(await peer.exited, { code: 0, signal: null });
+  assert.ok((await received.next()).done);
+  assert.equal(await pump.done, null);
 });
 
 function plain({ up, down }: { up: number; down: number }): { up: number; down: number } {
