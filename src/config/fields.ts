@@ -3,7 +3,7 @@ import * as z from "zod";
 import { UsageError } from "../errors.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { describe } from "./problems.js";
-import { DURATION, parseDuration, parsePortRange } from "./values.js";
+import { DURATION, parseDuration, parseOctets, parsePortRange, parseRate } from "./values.js";
 
 const MOST_WORKERS = 256;
 
@@ -39,6 +39,10 @@ export const duration = (least: number) => text(DURATION, (value) => parseDurati
 export const durationOrNever = text(`${DURATION}, or "never"`, (value) =>
   value === "never" ? null : parseDuration(value, 1),
 );
+
+export const rate = text("a rate, as 10Mbit/s or 2MB/s", parseRate);
+
+export const octets = text("a number of bytes, as 500MB or 20GB", parseOctets);
 
 export const count = z.int().min(1).max(1_000_000);
 

@@ -16,6 +16,7 @@ import {
   text,
   workers,
 } from "./fields.js";
+import { limits } from "./limits.js";
 import { listeners } from "./listeners.js";
 import { type PasswordsConfig, passwords } from "./passwords.js";
 import {
@@ -78,11 +79,6 @@ const ident = z.strictObject({
   timeout: duration(1).default(DEFAULTS.identTimeout),
   concurrency: count.default(DEFAULTS.identConcurrency),
   server: text("an IP address and a port, as 192.0.2.1:113", parsePeerAddress).optional(),
-});
-
-const limits = z.strictObject({
-  sessions: count.default(DEFAULTS.sessions),
-  sessionsPerSource: count.default(DEFAULTS.sessionsPerSource),
 });
 
 const timeouts = z.strictObject({

@@ -66,6 +66,25 @@ export function parseDuration(text: string, least: number): number {
 
 export const DURATION = 'a number with its unit, as "500ms", "30s", "5m" or "8h"';
 
+const PREFIXES: Readonly<Record<string, number>> = { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 };
+const RATES: Readonly<Record<string, number>> = { "bit/s": 1 / 8, "B/s": 1 };
+
+/** @returns octets a second */
+export function parseRate(text: string): number {
+  const [, count, prefix = "", unit = ""] = /^(\d{1,6}(?:\.\d{1,3})?)([kMG]?)(bit\/s|B\/s)$/.exec(text) ?? [];
+  const rate = Number(count) * (PREFIXES[prefix] ?? Number.NaN) * (RATES[unit] ?? Number.NaN);
+  // Less than that carries no frame in a second.
+  if (rate >= 1000) return Math.round(rate);
+  throw wrong("a rate of at least 8kbit/s, as 500kbit/s, 10Mbit/s or 2MB/s", text);
+}
+
+export function parseOctets(text: string): number {
+  const [, count, prefix = ""] = /^(\d{1,6}(?:\.\d{1,3})?)([kMGT]?)B$/.exec(text) ?? [];
+  const octets = Number(count) * (PREFIXES[prefix] ?? Number.NaN);
+  if (octets >= 1) return Math.round(octets);
+  throw wrong("a number of bytes, as 500MB or 20GB", text);
+}
+
 /** @returns a keytab name for the library, always with its type */
 export function parseKeytab(text: string): string {
   const path = text.replace(/^FILE:/, "");

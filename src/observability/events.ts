@@ -50,7 +50,7 @@ export type ServerEvent =
   | { type: "listening"; address: string; port: number }
   /** A listener's TLS files changed; where they can't be used (`reason`), it goes on with those before. */
   | { type: "renewed"; listener: string; reason: string | null }
-  | { type: "connection-refused"; client: string; code: string; reason: string }
+  | { type: "connection-refused"; client: string; code: string; reason: string; limit?: string }
   | { type: "session-opened"; subject: SessionSubject; listener: string }
   | { type: "method-selected"; subject: SessionSubject; offered: readonly number[]; selected: number }
   | { type: "authenticated"; subject: SessionSubject; identity: Identity }

@@ -16,6 +16,7 @@ import type { Resolver } from "../relay/resolver.js";
 import { UdpAssociation } from "../relay/udp-associate.js";
 import { Association, type AssociationTimeouts } from "./association.js";
 import { type Authorized, authorize, DeniedError } from "./authorize.js";
+import type { Limits } from "./limits.js";
 import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
 import { RefusedDestinations } from "./refused-destinations.js";
 import type { SessionRecord } from "./session-record.js";
@@ -57,6 +58,7 @@ export interface CommandOptions {
   ruleset: Ruleset;
   resolver: Resolver;
   outgoing: OutgoingConnections;
+  limits: Limits;
   /** Milliseconds; Infinity for no limit. */
   timeouts: AssociationTimeouts & { connect: number; bind: number };
   observer: Observer;
@@ -189,11 +191,20 @@ export class Command {
       const authorized = await this.#judge(dst, method, signal);
       const [first] = authorized.values();
       this.#record.known.rule = first?.rule ?? null;
+      await this.#admit(method);
       return authorized;
     } catch (error) {
       if (error instanceof DeniedError) this.#record.known.rule = error.decision.rule;
       throw error;
     }
+  }
+
+  /** What the user's sessions share; where a host may name whom it likes, they are not that user's. */
+  async #admit(method: AuthMethodName): Promise<void> {
+    const { principal } = this.#record.subject;
+    if (principal === null || !isVerified(method)) return;
+    const full = await this.#record.quota.join([this.#options.limits.ofUser(principal)]);
+    if (full !== null) throw new PolicyError("LIMIT_REACHED", full.reason, { rep: REP.NOT_ALLOWED });
   }
 
   async #authorizeDatagrams(
@@ -242,8 +253,13 @@ export class Command {
 
 /** Whose share of the look-ups it is: the user's, but where a host may name whom it likes, that host's. */
 function lookupClient(principal: string | null, method: AuthMethodName, source: string): string {
-  const known = method === "gssapi" || method === "password" || method === "certificate";
-  return known && principal !== null ? `the user ${principal}` : `the host ${plainAddress(source)}`;
+  return principal !== null && isVerified(method)
+    ? `the user ${principal}`
+    : `the host ${plainAddress(source)}`;
+}
+
+function isVerified(method: AuthMethodName): boolean {
+  return method === "gssapi" || method === "password" || method === "certificate";
 }
 
 function addressOf(socket: Socket, end: "local" | "remote"): TcpAddress {

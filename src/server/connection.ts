@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import type { Identity } from "../auth/identity.js";
-import { type GssocksError, NetworkError, PeerError } from "../errors.js";
+import { type GssocksError, NetworkError, PeerError, PolicyError } from "../errors.js";
 import type { SecurityContext } from "../gss/security-context.js";
 import type { Observer } from "../observability/events.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
@@ -28,6 +28,7 @@ import { Authentication, type AuthenticationOptions } from "./authentication.js"
 import { clearRequest, isClearRequest } from "./clear-request.js";
 import { Command, type CommandOptions, commandName } from "./command.js";
 import { asError } from "./internal-error.js";
+import type { Full } from "./limits.js";
 import type { SessionRecord } from "./session-record.js";
 
 /** Octets kept while an answer is awaited; past this the socket is not read. */
@@ -319,6 +320,7 @@ export class Connection {
     // Only now: the command may have been one whose datagrams need the context.
     if (this.#options.fastPath) this.#sealed?.accelerate();
     const reply = Buffer.concat(this.#reply.buffers);
+    const { up: upRates, down: downRates } = this.#record.quota.rates(null);
     this.#reply.release();
     this.#carrier = carry({
       client: this.#handOver(),
@@ -328,15 +330,23 @@ export class Connection {
       rest,
       idleTimeout: idle,
       totalTimeout: total,
+      upRates,
+      downRates,
     });
-    void this.#carrier.done.then((error) => this.#finish(STEPS.relaying, error));
+    this.#relaying(this.#carrier);
   }
 
   #associated(): void {
     writeBatch(this.#handOver(), this.#reply);
     const association = this.#command.association as Association;
     association.watch();
-    void association.done.then((error) => this.#finish(STEPS.relaying, error));
+    this.#relaying(association);
+  }
+
+  #relaying(carrying: Carrier): void {
+    const usedUp = ({ reason }: Full) => carrying.abort(new PolicyError("LIMIT_REACHED", reason));
+    this.#record.quota.count(() => carrying.carried, usedUp);
+    void carrying.done.then((error) => this.#finish(STEPS.relaying, error));
   }
 
   /** The handshake is over: whoever carries the data listens to the socket from here on. */

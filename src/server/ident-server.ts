@@ -5,7 +5,6 @@ import { formatEndpoint, parseHost, plainAddress } from "../protocol/address.js"
 import { reset } from "../relay/cut-off.js";
 import { IdentConnection } from "./ident-connection.js";
 import { IdentResolver, type IdentSources } from "./ident-resolver.js";
-import { Limits } from "./limits.js";
 import { Listener, type ListenerAddress } from "./listener.js";
 import { LocalPlaces } from "./shared-counts.js";
 
@@ -27,7 +26,8 @@ export class IdentServer {
   readonly #observer: Observer;
   readonly #resolver: IdentResolver;
   readonly #idle: number;
-  readonly #limits: Limits;
+  readonly #limits: typeof LIMITS;
+  readonly #places = new LocalPlaces();
   readonly #open = new Set<Socket>();
   #listener: Listener | null = null;
 
@@ -36,13 +36,12 @@ export class IdentServer {
     this.#observer = observer;
     this.#resolver = new IdentResolver(sources, observer);
     this.#idle = limits.idle;
-    const { connections: sessions, connectionsPerSource: sessionsPerSource } = limits;
-    this.#limits = new Limits({ sessions, sessionsPerSource }, new LocalPlaces());
+    this.#limits = limits;
   }
 
   /** @throws NetworkError (CANNOT_LISTEN) */
   async start(): Promise<void> {
-    this.#listener = await Listener.open(this.#address, (socket) => void this.#accept(socket));
+    this.#listener = await Listener.open(this.#address, (socket) => this.#accept(socket));
     const { port } = this.#listener.bound;
     this.#observer({ type: "listening", address: String(this.#listener), port });
   }
@@ -54,13 +53,17 @@ export class IdentServer {
     this.#observer({ type: "stopped" });
   }
 
-  async #accept(socket: Socket): Promise<void> {
+  #accept(socket: Socket): void {
     const { localAddress, remoteAddress, remotePort = 0 } = socket;
     // Gone before we looked.
     if (localAddress === undefined || remoteAddress === undefined) return void socket.destroy();
     const source = plainAddress(remoteAddress);
     const client = formatEndpoint({ host: parseHost(source), port: remotePort });
-    if ((await this.#limits.acquire(source)) !== null) {
+    const places = [
+      { key: "connections", most: this.#limits.connections },
+      { key: source, most: this.#limits.connectionsPerSource },
+    ];
+    if (this.#places.takeNow(places) !== null) {
       const reason = "too many Ident connections are open, in all or from this address";
       this.#observer({ type: "connection-refused", client, code: "TOO_MANY_CONNECTIONS", reason });
       return reset(socket);
@@ -76,7 +79,7 @@ export class IdentServer {
     });
     void connection.serve().finally(() => {
       this.#open.delete(socket);
-      this.#limits.release(source);
+      this.#places.release(places.map(({ key }) => key));
     });
   }
 }

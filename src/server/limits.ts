@@ -1,41 +1,89 @@
-/** How many sessions there may be at once: in all, and from one source address. */
-import type { Place, Places } from "./shared-counts.js";
+/** What sessions may take: in all, from one source address, of one user and by one rule. */
+import { type QuotaParts, SessionQuota } from "./session-quota.js";
+import type { Place } from "./shared-counts.js";
 
-export interface SessionLimits {
-  sessions: number;
-  sessionsPerSource: number;
+/** Each is null where there is no limit. */
+export interface Allowance {
+  /** At once. */
+  readonly sessions: number | null;
+  readonly sessionsPerMinute: number | null;
+  /** Both ways together, plain. */
+  readonly bytesPerDay: number | null;
+  /** Octets a second. */
+  readonly bandwidth: { readonly up: number | null; readonly down: number | null } | null;
+}
+
+export interface SessionLimits extends Allowance {
+  readonly perSource: Allowance;
+  readonly perUser: Allowance;
+}
+
+/** Those who share an allowance. */
+export interface Scope {
+  /** As in `sessions from 192.0.2.1`; empty for all. */
+  readonly whose: string;
+  /** Where the configuration says it. */
+  readonly path: string;
+  readonly allowance: Allowance;
 }
 
 /** The key under which every session has a place. */
 export const SESSIONS = "sessions";
 
+const MINUTE = 60_000;
+const DAY = 86_400_000;
+
+/** A limit that stands in the way, and why. */
+export interface Full {
+  /** The key in the configuration. */
+  readonly limit: string;
+  readonly reason: string;
+}
+
+interface Bound extends Place {
+  readonly full: Full;
+}
+
 export class Limits {
   readonly #limits: SessionLimits;
-  readonly #places: Places;
+  readonly #parts: QuotaParts;
 
-  constructor(limits: SessionLimits, places: Places) {
+  constructor(limits: SessionLimits, parts: QuotaParts) {
     this.#limits = limits;
-    this.#places = places;
+    this.#parts = parts;
   }
 
-  /** Takes a place for `source`; returns why there is none, or null. Each place taken is to be released once. */
-  async acquire(source: string): Promise<string | null> {
-    const full = await this.#places.take(this.#placesOf(source));
-    if (full === null) return null;
-    return full.key === SESSIONS
-      ? `${full.most} sessions are open, which is the limit (limits.sessions)`
-      : `${source} has ${full.most} sessions open, which is the limit (limits.sessionsPerSource)`;
+  /** A session of a client at `source` begins, or there is no room for it. */
+  async begin(source: string): Promise<SessionQuota | Full> {
+    const quota = new SessionQuota(this.#parts);
+    const full = await quota.join([
+      { whose: "", path: "limits", allowance: this.#limits },
+      { whose: `from ${source}`, path: "limits.perSource", allowance: this.#limits.perSource },
+    ]);
+    return full ?? quota;
   }
 
-  release(source: string): void {
-    this.#places.release(this.#placesOf(source).map(({ key }) => key));
+  /** What every session of `user` shares. */
+  ofUser(user: string): Scope {
+    return { whose: `of ${user}`, path: "limits.perUser", allowance: this.#limits.perUser };
   }
+}
 
-  #placesOf(source: string): Place[] {
-    const { sessions, sessionsPerSource } = this.#limits;
-    return [
-      { key: SESSIONS, most: sessions },
-      { key: `${SESSIONS} from ${source}`, most: sessionsPerSource },
-    ];
-  }
+/** To be taken when a session joins: what is held until its end, and what is used up. */
+export function boundsOf({ whose, path, allowance }: Scope): Bound[] {
+  const { sessions, sessionsPerMinute, bytesPerDay } = allowance;
+  const suffix = whose === "" ? "" : ` ${whose}`;
+  const bounds: Bound[] = [];
+  const add = (key: string, most: number | null, what: string, name: string, place: Partial<Place>) => {
+    if (most === null) return;
+    const limit = `${path}.${name}`;
+    const reason = `${most} ${what}${suffix}, which is the limit (${limit})`;
+    bounds.push({ key: `${key}${suffix}`, most, ...place, full: { limit, reason } });
+  };
+  add(SESSIONS, sessions, "sessions are open", "sessions", {});
+  add("sessions a minute", sessionsPerMinute, "sessions were opened in a minute", "sessionsPerMinute", {
+    within: MINUTE,
+  });
+  add("bytes a day", bytesPerDay, "bytes were carried in a day", "bytesPerDay", { within: DAY, amount: 0 });
+  return bounds;
 }

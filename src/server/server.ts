@@ -16,6 +16,7 @@ import { formatEndpoint, parseHost, plainAddress } from "../protocol/address.js"
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { reset } from "../relay/cut-off.js";
 import { Resolver } from "../relay/resolver.js";
+import { Accounts } from "./accounts.js";
 import type { AuthServices } from "./authentication.js";
 import { ClientSession, type ClientSessionOptions } from "./client-session.js";
 import type { CommandSettings } from "./command.js";
@@ -25,7 +26,9 @@ import { Limits, type SessionLimits } from "./limits.js";
 import { Listener, type ListenerAddress, type ListeningSocket } from "./listener.js";
 import type { MethodName, MethodPolicy } from "./methods.js";
 import { type FindOwner, OutgoingConnections } from "./outgoing.js";
+import { RateBook } from "./rate-book.js";
 import { newSessionId } from "./session-id.js";
+import { SessionQuota } from "./session-quota.js";
 import { SessionRecord } from "./session-record.js";
 import { Sessions } from "./sessions.js";
 import { localCounts, type SharedCounts } from "./shared-counts.js";
@@ -77,7 +80,11 @@ export class Server {
     this.#options = options;
     this.#observer = observer;
     this.#counts = counts;
-    this.#limits = new Limits(options.limits, counts.places);
+    this.#limits = new Limits(options.limits, {
+      places: counts.places,
+      rates: new RateBook(),
+      accounts: new Accounts(),
+    });
     const bound = () => this.#listeners.map((listener) => listener.bound);
     this.#ruleset = new Ruleset(options.rules, ownListenerTest(bound, localAddresses));
   }
@@ -164,6 +171,7 @@ export class Server {
       resolver: this.#resolver,
       commands: { commands, bind, udp },
       outgoing: this.#outgoing,
+      limits: this.#limits,
       timeouts,
       observer: this.#observer,
     };
@@ -219,22 +227,22 @@ export class Server {
     const client = formatEndpoint({ host: parseHost(remoteAddress), port: remotePort });
     // Nobody else listens to it as yet.
     socket.on("error", nothing);
-    const refusal = await this.#limits.acquire(source);
+    const quota = await this.#limits.begin(source);
     socket.off("error", nothing);
-    if (refusal !== null) {
-      this.#observer({ type: "connection-refused", client, code: "TOO_MANY_SESSIONS", reason: refusal });
+    if (!(quota instanceof SessionQuota)) {
+      this.#observer({ type: "connection-refused", client, code: "LIMIT_REACHED", ...quota });
       return reset(socket);
     }
     // Either of us left while others were asked.
     if (socket.destroyed || this.#stopping) {
-      this.#limits.release(source);
+      quota.end();
       return reset(socket);
     }
-    const record = new SessionRecord(newSessionId(), client, listener);
+    const record = new SessionRecord(newSessionId(), client, listener, quota);
     this.#observer({ type: "session-opened", subject: record.subject, listener });
     const session = new ClientSession(socket, record, tls, options);
     this.#sessions.add(session);
-    void session.done.then(() => this.#limits.release(source));
+    void session.done.then(() => quota.end());
   }
 }
 

@@ -1,5 +1,6 @@
 import { type GssocksError, PolicyError } from "../errors.js";
 import type { AuditRecord, SessionSubject } from "../observability/events.js";
+import type { SessionQuota } from "./session-quota.js";
 
 type Known = Pick<
   AuditRecord,
@@ -21,7 +22,11 @@ export class SessionRecord {
   readonly #listener: string;
   readonly #began = performance.now();
 
-  constructor(session: string, client: string, listener: string) {
+  /** What it takes of the limits. */
+  readonly quota: SessionQuota;
+
+  constructor(session: string, client: string, listener: string, quota: SessionQuota) {
+    this.quota = quota;
     this.subject = { session, client, principal: null };
     this.#listener = listener;
   }

@@ -25,6 +25,10 @@ class AskedPlaces implements Places {
   release(keys: readonly string[]): void {
     this.#primary.tell("release", keys);
   }
+
+  spend(places: readonly Place[]): Promise<Place | null> {
+    return this.#primary.call("spend", places);
+  }
 }
 
 class AskedThrottle implements Throttle {

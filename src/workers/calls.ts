@@ -20,6 +20,7 @@ export interface PrimaryCalls {
   /** {@link Places} */
   take(places: readonly Place[]): Place | null;
   release(keys: readonly string[]): void;
+  spend(places: readonly Place[]): Place | null;
   /** {@link Throttle.begin}; `attempt` numbers it. Null when it may begin, or the reason why it may not. */
   beginAttempt(attempt: number, username: string, address: string): string | null;
   giveUpAttempt(attempt: number): void;

@@ -34,9 +34,15 @@ export class WorkerShare implements Handlers<PrimaryCalls> {
     if (this.#gone) return null;
     const full = await this.#counts.places.take(places);
     if (full !== null) return full;
-    if (this.#gone) this.#counts.places.release(places.map(({ key }) => key));
-    else for (const { key } of places) this.#places.set(key, this.held(key) + 1);
+    const held = places.filter(({ within }) => within === undefined).map(({ key }) => key);
+    if (this.#gone) this.#counts.places.release(held);
+    else for (const key of held) this.#places.set(key, this.held(key) + 1);
     return null;
+  }
+
+  /** Also of one that is gone: it has been used. */
+  spend(places: readonly Place[]): Promise<Place | null> {
+    return this.#counts.places.spend(places);
   }
 
   release(keys: readonly string[]): void {

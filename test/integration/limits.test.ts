@@ -15,9 +15,12 @@ import { RawClient } from "../support/raw-client.js";
 
 const [FIRST, SECOND, THIRD] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"] as const;
 
-async function start(context: TestContext, limits: { sessions: number; sessionsPerSource: number }) {
+async function start(context: TestContext, sessions: number, perSource: number) {
   // Without a drain time the clients that are still there at the end don't keep the server.
-  const { proxy } = await proxiedRealm(context, { limits, timeouts: { drain: "0s" } });
+  const { proxy } = await proxiedRealm(context, {
+    limits: { sessions, perSource: { sessions: perSource } },
+    timeouts: { drain: "0s" },
+  });
   const origin = await Origin.start(echo);
   context.after(() => origin.stop());
 
@@ -46,7 +49,7 @@ async function start(context: TestContext, limits: { sessions: number; sessionsP
     seen.add(client);
     assert.deepEqual(
       [severity, msg, line.code, line.reason],
-      ["warn", "connection refused", "TOO_MANY_SESSIONS", reason],
+      ["warn", "connection refused", "LIMIT_REACHED", reason],
     );
     assert.ok(String(client).startsWith(`${source}:`), String(client));
     assert.equal(await gone, "ECONNRESET");
@@ -69,14 +72,11 @@ async function start(context: TestContext, limits: { sessions: number; sessionsP
   return { proxy, enter, assertRefused, serverEnd, seen };
 }
 
-const TWO_FROM_FIRST = "127.0.0.1 has 2 sessions open, which is the limit (limits.sessionsPerSource)";
+const TWO_FROM_FIRST = "2 sessions are open from 127.0.0.1, which is the limit (limits.perSource.sessions)";
 const THREE_IN_ALL = "3 sessions are open, which is the limit (limits.sessions)";
 
 test("sessions in all and from one source", async (context) => {
-  const { proxy, enter, assertRefused, serverEnd } = await start(context, {
-    sessions: 3,
-    sessionsPerSource: 2,
-  });
+  const { proxy, enter, assertRefused, serverEnd } = await start(context, 3, 2);
   const ended = await enter(FIRST);
   const reset = await enter(FIRST);
   await assertRefused(FIRST, TWO_FROM_FIRST);
@@ -106,10 +106,7 @@ test("sessions in all and from one source", async (context) => {
 });
 
 test("a session that failed in the handshake leaves its place", async (context) => {
-  const { proxy, enter, assertRefused, serverEnd, seen } = await start(context, {
-    sessions: 1,
-    sessionsPerSource: 1,
-  });
+  const { proxy, enter, assertRefused, serverEnd, seen } = await start(context, 1, 1);
   const full = "1 sessions are open, which is the limit (limits.sessions)";
 
   for (const [what, octets] of [
@@ -137,7 +134,7 @@ test("a session that failed in the handshake leaves its place", async (context) 
 });
 
 test("a refused client that stays is cut off, and its place is free", async (context) => {
-  const { proxy, enter, serverEnd } = await start(context, { sessions: 1, sessionsPerSource: 1 });
+  const { proxy, enter, serverEnd } = await start(context, 1, 1);
   const client = await RawClient.connect(proxy.port);
   context.after(() => client.close());
   const end = await serverEnd(client);

@@ -16,7 +16,7 @@ const BURST = 60;
 async function start(context: TestContext) {
   const { proxy } = await proxiedRealm(context, {
     workers: 3,
-    limits: { sessions: SESSIONS, sessionsPerSource: PER_SOURCE },
+    limits: { sessions: SESSIONS, perSource: { sessions: PER_SOURCE } },
     timeouts: { drain: "0s" },
   });
 
@@ -78,7 +78,7 @@ test("from one source", async (context) => {
   const source = "127.0.0.2";
   const { inside, reasons } = await burstOnAll(Array.from({ length: BURST }, () => source));
   assert.equal(inside.length, PER_SOURCE);
-  const full = `${source} has ${PER_SOURCE} sessions open, which is the limit (limits.sessionsPerSource)`;
+  const full = `${PER_SOURCE} sessions are open from ${source}, which is the limit (limits.perSource.sessions)`;
   assert.deepEqual(reasons, [full]);
 
   leave();

@@ -168,7 +168,7 @@ function startProxy(realm: Realm): Promise<ProxyServer> {
       ...(level === "clear" ? { methods: ["none"] } : { gssapi: { protectionLevels: [level] } }),
     })),
     rules: [{ allow: { to: ["127.0.0.0/8"] } }],
-    limits: { sessions: 100_000, sessionsPerSource: 100_000 },
+    limits: { sessions: 100_000, perSource: { sessions: 100_000 } },
     udp: { datagramsPerSecond: 1_000_000 },
     log: { level: "info" },
   };

@@ -28,6 +28,8 @@ const PLAIN = { methods: ["gssapi"], sources: [], socks4: null, tls: null };
 
 const LISTENER = 'listeners: [{ address: "127.0.0.1:1080" }]\n';
 
+const NO_LIMITS = { sessions: null, sessionsPerMinute: null, bytesPerDay: null, bandwidth: null };
+
 test("the smallest configuration gets the defaults, and denies everything", () => {
   const { rules, ...config } = parseConfig(LISTENER, "f");
   assert.deepEqual(config, {
@@ -48,7 +50,12 @@ test("the smallest configuration gets the defaults, and denies everything", () =
     },
     passwords: null,
     workers: 1,
-    limits: { sessions: 10_000, sessionsPerSource: 1000 },
+    limits: {
+      ...NO_LIMITS,
+      sessions: 10_000,
+      perSource: { ...NO_LIMITS, sessions: 1000 },
+      perUser: NO_LIMITS,
+    },
     commands: ["connect", "bind", "udp-associate"],
     bind: { ports: null },
     udp: {
@@ -111,7 +118,7 @@ bind: { ports: 40000-40999 }
 udp: { ports: 41000-41000, advertise: "2001:db8::9", destinations: 1, datagramsPerSecond: 2, fromAnyone: true }
 ident: { port: 1113, timeout: 1s, concurrency: 2, server: "192.0.2.1:113" }
 workers: auto
-limits: { sessions: 2, sessionsPerSource: 1 }
+limits: { sessions: 2, perSource: { sessions: 1, bytesPerDay: 1.5GB }, perUser: { bandwidth: { up: 8kbit/s } } }
 timeouts: { handshake: 500ms, connect: 5s, bind: 1m, idle: never, total: 8h, drain: 0s }
 log: { level: debug }
 identd:
@@ -166,7 +173,12 @@ identd:
     },
     passwords: { file: "/etc/gssocks/users" },
     workers: "auto",
-    limits: { sessions: 2, sessionsPerSource: 1 },
+    limits: {
+      ...NO_LIMITS,
+      sessions: 2,
+      perSource: { ...NO_LIMITS, sessions: 1, bytesPerDay: 1.5e9 },
+      perUser: { ...NO_LIMITS, bandwidth: { up: 1000, down: null } },
+    },
     timeouts: { handshake: 500, connect: 5000, bind: 60_000, idle: null, total: 28_800_000, drain: 0 },
     log: { level: "debug" },
     identd: {
@@ -212,7 +224,7 @@ rules:
   - allow:
   - {}
   - { allow: {}, deny: {} }
-limits: { sessions: 0, sessionsPerSource: 1.5 }
+limits: { sessions: 0, perSource: { sessions: 1.5 } }
 timeouts:
   idle: 30
 log: { level: loud }
@@ -235,7 +247,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
       `14|rules[2]|${one}`,
       `15|rules[3]|${one}`,
       "16|limits.sessions|expected at least 1, found the number 0",
-      "16|limits.sessionsPerSource|expected a whole number, found the number 1.5",
+      "16|limits.perSource.sessions|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
       "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, workers, limits, timeouts, log, identd",
