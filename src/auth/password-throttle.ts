@@ -3,7 +3,7 @@
  * Pure but for the promises: the caller's clock, no timers.
  */
 import { PolicyError } from "../errors.js";
-import { encodeEndpoint, parseHost } from "../protocol/address.js";
+import { sourceNetwork } from "../protocol/source-network.js";
 
 export interface Allowance {
   /** Failures at once. */
@@ -81,7 +81,7 @@ export class PasswordThrottle implements Throttle {
    * next waits rather than to be refused, and many right passwords at once get in.
    */
   begin(username: string, address: string, signal: AbortSignal): Promise<Settle> {
-    const source = sourceKey(address);
+    const source = sourceNetwork(address);
     const name = nameKey(username);
     return new Promise((resolve, reject) => {
       const waiting: Waiting = { name, source, resolve, reject };
@@ -206,13 +206,6 @@ class Failures {
       this.#buckets.delete(key);
     }
   }
-}
-
-/** An IPv6 host has the whole of its /64 to choose addresses from. */
-function sourceKey(address: string): string {
-  const host = parseHost(address);
-  if (host.kind === "domain") return host.name;
-  return host.kind === "ipv4" ? host.address : encodeEndpoint({ host, port: 0 }).toString("hex", 1, 9);
 }
 
 /**

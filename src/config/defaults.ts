@@ -22,6 +22,13 @@ export const DEFAULTS = {
   workers: 1,
   sessions: 10_000,
   sessionsPerSource: 1000,
+  /** OpenSSH's. */
+  failedAuthentication: 5 * SECOND,
+  handshakeTimeout: 10 * SECOND,
+  protocolError: 10 * SECOND,
+  leastPenalty: 15 * SECOND,
+  mostPenalty: 600 * SECOND,
+  exempt: ["127.0.0.0/8", "::1"],
   handshake: 30 * SECOND,
   connect: 30 * SECOND,
   /** As SOCKS4's author had it. */

@@ -19,6 +19,7 @@ import {
 import { limits } from "./limits.js";
 import { listeners } from "./listeners.js";
 import { type PasswordsConfig, passwords } from "./passwords.js";
+import { penalties } from "./penalties.js";
 import {
   parseAddress,
   parseKeytab,
@@ -120,6 +121,7 @@ export const configSchema = z
     rules: z.array(rule).default([]),
     workers: workers.default(DEFAULTS.workers),
     limits: limits.prefault({}),
+    penalties: penalties.prefault({}),
     timeouts: timeouts.prefault({}),
     log: log.prefault({}),
     identd: identd.optional(),

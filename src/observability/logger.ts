@@ -49,7 +49,7 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
       return logger.error({ listener: event.listener, reason: event.reason }, "certificate not renewed");
     case "connection-refused":
       return logger.warn(
-        { client: event.client, code: event.code, reason: event.reason },
+        { client: event.client, code: event.code, limit: event.limit, reason: event.reason },
         "connection refused",
       );
     case "session-opened": {

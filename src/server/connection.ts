@@ -46,6 +46,8 @@ export interface ConnectionOptions extends CommandOptions {
   /** Milliseconds; Infinity for no limit. */
   timeouts: CommandOptions["timeouts"] & { handshake: number };
   observer: Observer;
+  /** Keeps back the answer to what failed with `code`. */
+  slowDown: (address: string, code: string) => Promise<void>;
 }
 
 export class Connection {
@@ -234,7 +236,9 @@ export class Connection {
       this.#feed({ type: "accepted", complete: true, token: step.token, levels });
     } catch (error) {
       this.#record.subject.principal = this.#auth.refused;
-      this.#feed({ type: "failed", error: asError(error) });
+      const failure = asError(error);
+      await this.#options.slowDown(this.#socket.remoteAddress ?? "", failure.code);
+      this.#feed({ type: "failed", error: failure });
     }
   }
 

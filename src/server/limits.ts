@@ -1,22 +1,7 @@
 /** What sessions may take: in all, from one source address, of one user and by one rule. */
+import type { Allowance, SessionLimits } from "../config/limits.js";
 import { type QuotaParts, SessionQuota } from "./session-quota.js";
 import type { Place } from "./shared-counts.js";
-
-/** Each is null where there is no limit. */
-export interface Allowance {
-  /** At once. */
-  readonly sessions: number | null;
-  readonly sessionsPerMinute: number | null;
-  /** Both ways together, plain. */
-  readonly bytesPerDay: number | null;
-  /** Octets a second. */
-  readonly bandwidth: { readonly up: number | null; readonly down: number | null } | null;
-}
-
-export interface SessionLimits extends Allowance {
-  readonly perSource: Allowance;
-  readonly perUser: Allowance;
-}
 
 /** Those who share an allowance. */
 export interface Scope {
@@ -32,6 +17,7 @@ export const SESSIONS = "sessions";
 
 const MINUTE = 60_000;
 const DAY = 86_400_000;
+const ENTRY = 0.01;
 
 /** A limit that stands in the way, and why. */
 export interface Full {
@@ -40,7 +26,7 @@ export interface Full {
   readonly reason: string;
 }
 
-interface Bound extends Place {
+export interface Bound extends Place {
   readonly full: Full;
 }
 
@@ -53,13 +39,17 @@ export class Limits {
     this.#parts = parts;
   }
 
-  /** A session of a client at `source` begins, or there is no room for it. */
-  async begin(source: string): Promise<SessionQuota | Full> {
+  /**
+   * A session of a client at `source` begins, or there is no room for it.
+   * @param penalty to be looked at first
+   */
+  async begin(source: string, penalty: Bound | null = null): Promise<SessionQuota | Full> {
     const quota = new SessionQuota(this.#parts);
-    const full = await quota.join([
+    const scopes = [
       { whose: "", path: "limits", allowance: this.#limits },
       { whose: `from ${source}`, path: "limits.perSource", allowance: this.#limits.perSource },
-    ]);
+    ];
+    const full = await quota.join(scopes, penalty === null ? [] : [penalty]);
     return full ?? quota;
   }
 
@@ -67,6 +57,15 @@ export class Limits {
   ofUser(user: string): Scope {
     return { whose: `of ${user}`, path: "limits.perUser", allowance: this.#limits.perUser };
   }
+}
+
+/** Octets that were carried, of those that the scope may carry in a day; none where it may carry any number. */
+export function spentBy(scope: Scope, amount: number): Bound[] {
+  const most = scope.allowance.bytesPerDay;
+  if (most === null) return [];
+  return boundsOf(scope)
+    .filter(({ amount: looked }) => looked === 0)
+    .map((bound) => ({ ...bound, most, within: DAY, amount }));
 }
 
 /** To be taken when a session joins: what is held until its end, and what is used up. */
@@ -84,6 +83,11 @@ export function boundsOf({ whose, path, allowance }: Scope): Bound[] {
   add("sessions a minute", sessionsPerMinute, "sessions were opened in a minute", "sessionsPerMinute", {
     within: MINUTE,
   });
-  add("bytes a day", bytesPerDay, "bytes were carried in a day", "bytesPerDay", { within: DAY, amount: 0 });
+  add("bytes a day", bytesPerDay, "bytes were carried in a day", "bytesPerDay", {
+    // Whoever has used them up waits for a hundredth to come back, and is not let in for every single octet.
+    most: (bytesPerDay ?? 0) * (1 - ENTRY),
+    within: DAY * (1 - ENTRY),
+    amount: 0,
+  });
   return bounds;
 }

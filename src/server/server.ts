@@ -6,6 +6,7 @@ import { IdentClient, type IdentClientOptions } from "../auth/ident-client.js";
 import type { PasswordBackend } from "../auth/password-backend.js";
 import type { Socks4Policy } from "../auth/socks4-identity.js";
 import { PasswordMethod } from "../auth/username-password.js";
+import type { SessionLimits } from "../config/limits.js";
 import { GssocksError } from "../errors.js";
 import { FastContext } from "../gss/fast-context.js";
 import type { Observer } from "../observability/events.js";
@@ -22,10 +23,11 @@ import { ClientSession, type ClientSessionOptions } from "./client-session.js";
 import type { CommandSettings } from "./command.js";
 import type { ConnectionOptions } from "./connection.js";
 import { IdentdSocket, type IdentdSocketOptions } from "./identd-socket.js";
-import { Limits, type SessionLimits } from "./limits.js";
+import { Limits } from "./limits.js";
 import { Listener, type ListenerAddress, type ListeningSocket } from "./listener.js";
 import type { MethodName, MethodPolicy } from "./methods.js";
 import { type FindOwner, OutgoingConnections } from "./outgoing.js";
+import { Penalties, type PenaltyOptions } from "./penalties.js";
 import { RateBook } from "./rate-book.js";
 import { newSessionId } from "./session-id.js";
 import { SessionQuota } from "./session-quota.js";
@@ -56,6 +58,7 @@ export interface ServerOptions extends CommandSettings {
   identd: IdentdSocketOptions | null;
   rules: readonly Rule[];
   limits: SessionLimits;
+  penalties: PenaltyOptions;
   /** Milliseconds; Infinity for no limit. */
   timeouts: ConnectionOptions["timeouts"];
 }
@@ -65,6 +68,7 @@ export class Server {
   readonly #observer: Observer;
   readonly #counts: SharedCounts;
   readonly #limits: Limits;
+  readonly #penalties: Penalties;
   readonly #ruleset: Ruleset;
   readonly #resolver = new Resolver();
   readonly #outgoing = new OutgoingConnections();
@@ -86,6 +90,7 @@ export class Server {
       accounts: new Accounts(),
     });
     const bound = () => this.#listeners.map((listener) => listener.bound);
+    this.#penalties = new Penalties(options.penalties, counts.places);
     this.#ruleset = new Ruleset(options.rules, ownListenerTest(bound, localAddresses));
   }
 
@@ -172,6 +177,7 @@ export class Server {
       commands: { commands, bind, udp },
       outgoing: this.#outgoing,
       limits: this.#limits,
+      slowDown: (address, code) => this.#penalties.slowDown(plainAddress(address), code),
       timeouts,
       observer: this.#observer,
     };
@@ -227,7 +233,7 @@ export class Server {
     const client = formatEndpoint({ host: parseHost(remoteAddress), port: remotePort });
     // Nobody else listens to it as yet.
     socket.on("error", nothing);
-    const quota = await this.#limits.begin(source);
+    const quota = await this.#limits.begin(source, this.#penalties.bound(source));
     socket.off("error", nothing);
     if (!(quota instanceof SessionQuota)) {
       this.#observer({ type: "connection-refused", client, code: "LIMIT_REACHED", ...quota });
@@ -239,6 +245,7 @@ export class Server {
       return reset(socket);
     }
     const record = new SessionRecord(newSessionId(), client, listener, quota);
+    record.onRefusal = (code) => this.#penalties.note(source, code);
     this.#observer({ type: "session-opened", subject: record.subject, listener });
     const session = new ClientSession(socket, record, tls, options);
     this.#sessions.add(session);

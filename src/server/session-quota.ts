@@ -2,7 +2,7 @@
 import { Rate } from "../gss/native-relay.js";
 import type { Carried } from "../relay/carrier.js";
 import type { Account, Accounts } from "./accounts.js";
-import { boundsOf, type Full, type Scope } from "./limits.js";
+import { type Bound, boundsOf, type Full, type Scope, spentBy } from "./limits.js";
 import type { RateBook } from "./rate-book.js";
 import type { Place, Places } from "./shared-counts.js";
 
@@ -36,9 +36,9 @@ export class SessionQuota implements Account {
     this.#accounts = accounts;
   }
 
-  /** Takes its place among those who share each of `scopes`. @returns which has none left; nothing was taken then */
-  async join(scopes: readonly Scope[]): Promise<Full | null> {
-    const bounds = scopes.flatMap(boundsOf);
+  /** Takes its place among those who share each of `scopes`, and of `others`. @returns which has none left; nothing was taken then */
+  async join(scopes: readonly Scope[], others: readonly Bound[] = []): Promise<Full | null> {
+    const bounds = [...others, ...scopes.flatMap(boundsOf)];
     const places = bounds.map(({ full: _, ...place }) => place);
     const missing = places.length === 0 ? null : await this.#places.take(places);
     if (missing !== null) return bounds.find(({ key }) => key === missing.key)?.full ?? null;
@@ -84,9 +84,8 @@ export class SessionQuota implements Account {
     const amount = up + down - this.#spent;
     if (amount <= 0) return;
     this.#spent += amount;
-    const bounds = this.#scopes.flatMap(boundsOf).filter(({ amount: looked }) => looked === 0);
-    const places = bounds.map(({ full: _, ...place }): Place => ({ ...place, amount }));
-    void this.#places.spend(places).then((used) => {
+    const bounds = this.#scopes.flatMap((scope) => spentBy(scope, amount));
+    void this.#places.spend(bounds.map(({ full: _, ...place }): Place => place)).then((used) => {
       const bound = bounds.find(({ key }) => key === used?.key);
       if (bound !== undefined && !this.#ended) this.#usedUp(bound.full);
     });

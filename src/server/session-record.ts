@@ -22,6 +22,8 @@ export class SessionRecord {
   readonly #listener: string;
   readonly #began = performance.now();
 
+  /** Told the code of the error that ended it before it was connected. */
+  onRefusal: (code: string) => void = () => {};
   /** What it takes of the limits. */
   readonly quota: SessionQuota;
 
@@ -36,6 +38,7 @@ export class SessionRecord {
     error: GssocksError | null,
     octets: Pick<AuditRecord, "bytesUp" | "bytesDown" | "sealedUp" | "sealedDown">,
   ): AuditRecord {
+    if (error !== null && this.known.address === null) this.onRefusal(error.code);
     const { subject, known } = this;
     // Field by field, every session comes by here: the same with spreads costs 10 µs.
     return {

@@ -52,6 +52,7 @@ export class LocalPlaces implements Places {
     for (const place of places) if (!this.#hasRoom(place)) return place;
     for (const place of places) {
       const { key, within, amount = 1 } = place;
+      if (amount === 0) continue;
       if (within !== undefined) this.#used.add(place, amount);
       else this.#taken.set(key, this.taken(key) + amount);
     }
@@ -67,8 +68,7 @@ export class LocalPlaces implements Places {
   }
 
   async spend(places: readonly Place[]): Promise<Place | null> {
-    for (const place of places) this.#used.add(place, place.amount ?? 1);
-    return places.find((place) => this.#used.level(place) >= place.most) ?? null;
+    return places.filter((place) => this.#used.add(place, place.amount ?? 1) >= place.most)[0] ?? null;
   }
 
   taken(key: string): number {
@@ -99,14 +99,14 @@ class Buckets {
     return bucket === undefined ? 0 : Math.max(0, bucket.level - ((this.#now() - bucket.at) * most) / within);
   }
 
-  /** Never more than `most`: what was used beyond is not held against anybody. */
-  add(place: Place, amount: number): void {
-    if (amount === 0) return;
+  /** Never more than `most`: what was used beyond is not held against anybody. @returns how much it is now */
+  add(place: Place, amount: number): number {
     const level = Math.min(place.most, this.level(place) + amount);
     this.#buckets.delete(place.key);
     this.#buckets.set(place.key, { level, at: this.#now() });
     const [oldest] = this.#buckets.keys();
     if (this.#buckets.size > this.#capacity && oldest !== undefined) this.#buckets.delete(oldest);
+    return level;
   }
 }
 

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { loadConfig, MAX_FILE_SIZE, parseConfig } from "../../../src/config/load.js";
 import { ConfigError } from "../../../src/errors.js";
+import { IpNetwork } from "../../../src/policy/ip-network.js";
 import { Ruleset } from "../../../src/policy/ruleset.js";
 
 let directory = "";
@@ -27,6 +28,15 @@ function problems(run: () => unknown): string[] {
 const PLAIN = { methods: ["gssapi"], sources: [], socks4: null, tls: null };
 
 const LISTENER = 'listeners: [{ address: "127.0.0.1:1080" }]\n';
+
+const PENALTIES = {
+  failedAuthentication: 5000,
+  handshakeTimeout: 10_000,
+  protocolError: 10_000,
+  least: 15_000,
+  most: 600_000,
+  exempt: ["127.0.0.0/8", "::1"].map((each) => IpNetwork.parse(each)),
+};
 
 const NO_LIMITS = { sessions: null, sessionsPerMinute: null, bytesPerDay: null, bandwidth: null };
 
@@ -56,6 +66,7 @@ test("the smallest configuration gets the defaults, and denies everything", () =
       perSource: { ...NO_LIMITS, sessions: 1000 },
       perUser: NO_LIMITS,
     },
+    penalties: PENALTIES,
     commands: ["connect", "bind", "udp-associate"],
     bind: { ports: null },
     udp: {
@@ -119,6 +130,7 @@ udp: { ports: 41000-41000, advertise: "2001:db8::9", destinations: 1, datagramsP
 ident: { port: 1113, timeout: 1s, concurrency: 2, server: "192.0.2.1:113" }
 workers: auto
 limits: { sessions: 2, perSource: { sessions: 1, bytesPerDay: 1.5GB }, perUser: { bandwidth: { up: 8kbit/s } } }
+penalties: { failedAuthentication: 0s, least: 1m, exempt: [192.0.2.0/24] }
 timeouts: { handshake: 500ms, connect: 5s, bind: 1m, idle: never, total: 8h, drain: 0s }
 log: { level: debug }
 identd:
@@ -178,6 +190,12 @@ identd:
       sessions: 2,
       perSource: { ...NO_LIMITS, sessions: 1, bytesPerDay: 1.5e9 },
       perUser: { ...NO_LIMITS, bandwidth: { up: 1000, down: null } },
+    },
+    penalties: {
+      ...PENALTIES,
+      failedAuthentication: 0,
+      least: 60_000,
+      exempt: [IpNetwork.parse("192.0.2.0/24")],
     },
     timeouts: { handshake: 500, connect: 5000, bind: 60_000, idle: null, total: 28_800_000, drain: 0 },
     log: { level: "debug" },
@@ -250,7 +268,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
       "16|limits.perSource.sessions|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
-      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, workers, limits, timeouts, log, identd",
+      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, workers, limits, penalties, timeouts, log, identd",
       '21|identd.address|expected an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML), found "localhost"',
       '21|identd.socket|expected an absolute path of at most 103 octets, found "run"',
       '21|identd.answer|expected one of user, token, found "name"',

@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { Allowance, SessionLimits } from "../../../src/config/limits.js";
 import { Accounts } from "../../../src/server/accounts.js";
-import { type Allowance, type Full, Limits, type SessionLimits } from "../../../src/server/limits.js";
+import { type Full, Limits } from "../../../src/server/limits.js";
 import { RateBook } from "../../../src/server/rate-book.js";
 import { SessionQuota } from "../../../src/server/session-quota.js";
 import { LocalPlaces } from "../../../src/server/shared-counts.js";
@@ -110,6 +111,8 @@ test("so many bytes a day: those that carry them are told, and the next are refu
   quota.end();
   assert.match(await refusal(limits, "a"), /86400000 bytes were carried in a day/);
   clock.now += 1000;
+  await refusal(limits, "a");
+  clock.now += 864_000;
   await enter(limits, "a");
 });
 
