@@ -38,6 +38,7 @@ export async function socketPair(test: TestContext): Promise<SocketPair> {
   theirs.pause();
   test.after(() => theirs.destroy());
   const [[ours]] = await Promise.all([accepted, once(theirs, "connect")]);
+  server.close();
   return { ours, theirs };
 }
 
