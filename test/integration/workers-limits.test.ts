@@ -20,8 +20,9 @@ async function start(context: TestContext) {
     timeouts: { drain: "0s" },
   });
 
-  /** Clients of which the log has told. */
-  const seen = new Set<unknown>();
+  /** Clients of which the log has told; their ports may come again. */
+  const seen = new Set<string>();
+  const nameOf = ({ client, time }: LogLine) => `${client} ${time}`;
   const open: Socket[] = [];
 
   /** A client from each source, all at once. @returns the log's lines of those that got in, and why others did not */
@@ -32,10 +33,10 @@ async function start(context: TestContext) {
     }
     const told: LogLine[] = [];
     while (told.length < sources.length) {
-      const isNew = ({ msg, client }: LogLine) =>
-        (msg === "session opened" || msg === "connection refused") && !seen.has(client);
+      const isNew = (line: LogLine) =>
+        (line.msg === "session opened" || line.msg === "connection refused") && !seen.has(nameOf(line));
       const line = await proxy.waitForLog(isNew);
-      seen.add(line.client);
+      seen.add(nameOf(line));
       told.push(line);
     }
     const inside = told.filter(({ msg }) => msg === "session opened");
