@@ -1,6 +1,7 @@
 /**
  * npm run bench -- [OPTION]... [NAME]...: measures, all benchmarks or those that are named.
  *   --quick          a few seconds each, once
+ *   --workers N      processes of gssocks, 1 unless given
  *   --json FILE      the results, to be kept
  *   --svg FILE       the picture of `bulk` for the docs
  *   --dante PATH     a build of Dante's server with GSS-API, to compare with
@@ -18,6 +19,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     quick: { type: "boolean", default: false },
+    workers: { type: "string", default: "1" },
     json: { type: "string" },
     svg: { type: "string" },
     dante: { type: "string" },
@@ -32,6 +34,7 @@ if (unknown.length > 0) {
 
 const options: Options = {
   scale: values.quick ? QUICK : FULL,
+  workers: Number(values.workers),
   dantes: [
     ...installedDante(),
     ...(values.dante === undefined ? [] : [{ name: "dante-gss", path: values.dante, gss: true }]),
@@ -51,7 +54,8 @@ for (const { name, about, run } of BENCHMARKS) {
   results[name] = { about, rows };
 }
 if (values.json !== undefined) {
-  const whole = { date: new Date().toISOString(), machine, scale: options.scale, results };
+  const { scale, workers } = options;
+  const whole = { date: new Date().toISOString(), machine, scale, workers, results };
   writeFileSync(values.json, `${JSON.stringify(whole, null, 2)}\n`);
 }
 if (values.svg !== undefined) writeFileSync(values.svg, picture(results.bulk?.rows ?? []));

@@ -3,6 +3,8 @@ import type { DanteBuild } from "./dante.js";
 
 export interface Options {
   scale: Scale;
+  /** Processes that gssocks serves with. */
+  workers: number;
   /** Peers to compare with. */
   dantes: readonly DanteBuild[];
   /** Told as work goes on. */

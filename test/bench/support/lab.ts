@@ -68,7 +68,7 @@ export class Lab {
       ]);
       stops.unshift(() => relay.process.stop());
 
-      const proxy = await startProxy(realm);
+      const proxy = await startProxy(realm, options.workers);
       stops.unshift(() => proxy.stop());
       const servers = [socksTarget("gssocks", proxy.pid, proxyPorts(proxy), origin.ports)];
       for (const build of options.dantes) {
@@ -161,13 +161,14 @@ function socksTarget(
   };
 }
 
-function startProxy(realm: Realm): Promise<ProxyServer> {
+function startProxy(realm: Realm, workers: number): Promise<ProxyServer> {
   const config = {
     listeners: LEVELS.map((level) => ({
       address: "127.0.0.1:0",
       ...(level === "clear" ? { methods: ["none"] } : { gssapi: { protectionLevels: [level] } }),
     })),
     rules: [{ allow: { to: ["127.0.0.0/8"] } }],
+    workers,
     limits: { sessions: 100_000, perSource: { sessions: 100_000 } },
     udp: { datagramsPerSecond: 1_000_000 },
     log: { level: "info" },
