@@ -12,13 +12,7 @@ test("a listener that is kept listens on, for others to accept", async () => {
   const { port } = here.bound;
   const kept = here.keep();
   const waiting = connect(port, "127.0.0.1");
-  const [[accepted], there] = await new Promise<[[object], Listener]>((resolve) => {
-    const sharing: Promise<Listener> = Listener.share(kept, async (socket) => {
-      socket.destroy();
-      resolve([[socket], await sharing]);
-    });
-  });
-  assert.ok(accepted);
+  const there = await Listener.share(kept, (socket) => socket.destroy());
   assert.equal(String(there), `127.0.0.1:${port}`);
   await once(waiting.resume(), "close");
   there.close();

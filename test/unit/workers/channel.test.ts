@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
 import { test } from "node:test";
 import { Channel, type Port } from "../../../src/workers/channel.js";
+import { deferred } from "../../support/deferred.js";
 
 interface Calls {
   double(value: number): number;
@@ -30,28 +31,25 @@ function ports() {
 function pair() {
   const [left, right] = ports();
   const notes: string[] = [];
+  const ready = deferred<string>();
   new Channel<object, Calls>(right, {
     double: (value) => 2 * value,
-    later: async (value) => {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      notes.push(`done ${value}`);
-      return value;
-    },
+    later: async (value) => `${value}, ${await ready.promise}`,
     note: (text) => void notes.push(text),
   });
-  return { asking: new Channel<Calls, object>(left, {}), notes, left, right };
+  return { asking: new Channel<Calls, object>(left, {}), notes, ready, left, right };
 }
 
 test("each call has its own answer, and those of one turn go together", async () => {
-  const { asking, notes, left, right } = pair();
+  const { asking, notes, ready, left, right } = pair();
   const slow = asking.call("later", "slow");
   asking.tell("note", "first");
   const quick = [asking.call("double", 1), asking.call("double", 21)];
   asking.tell("note", "second");
   assert.deepEqual(await Promise.all(quick), [2, 42]);
   assert.deepEqual(notes, ["first", "second"]);
-  assert.equal(await slow, "slow");
-  assert.equal(notes.at(-1), "done slow");
+  ready.resolve("but done");
+  assert.equal(await slow, "slow, but done");
   assert.deepEqual([left.sent, right.sent], [[5], [2, 1]]);
 });
 
