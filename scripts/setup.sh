@@ -34,6 +34,7 @@ tests=$(
   python3-socks          # ... and the same, UDP too (PySocks)
   tnftp                  # BIND, by an ftp client in active mode (and Dante's library, which is fetched) ...
   python3-pyftpdlib      # ... and the server for it
+  python3-prometheus-client # an independent reader of our metrics
   stunnel4               # TLS in front of a client that has none
   iproute2               # addresses and routes in a test's network namespace ...
   mount                  # ... and its host names

@@ -32,7 +32,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   config: { uses: ["policy", "protocol", "gss/oids"] },
   observability: { types: ["protocol", "policy", "auth"] },
   server: { uses: ["auth", "policy", "protocol", "relay", "gss"], types: ["config", "observability/events"] },
-  workers: { uses: ["server"], types: ["auth", "observability/events"] },
+  workers: { uses: ["server"], types: ["auth", "observability/events", "observability/metrics-sum"] },
   client: { uses: ["gss", "protocol", "relay"], types: ["observability/events"] },
   cli: { uses: ["*"] },
   index: { uses: ["*"] },
@@ -46,6 +46,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "hash-wasm": ["auth"],
   ldapts: ["auth"],
   pino: ["observability"],
+  "prom-client": ["observability"],
   commander: ["cli"],
   "pkg-prebuilds": ["gss/native"],
 };

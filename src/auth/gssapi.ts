@@ -32,7 +32,7 @@ export type AuthStep =
 
 export class GssapiMethod {
   readonly #credential: Credential;
-  readonly #mechanisms: readonly string[];
+  readonly #options: GssapiMethodOptions;
   readonly #targetNames: readonly string[] | null;
 
   /**
@@ -41,31 +41,40 @@ export class GssapiMethod {
    */
   static async create(options: GssapiMethodOptions): Promise<GssapiMethod> {
     const targetNames = options.targetNames && (await Promise.all(options.targetNames.map(canonical)));
-    const credential = await Credential.acceptor({ keytab: options.keytab, mechanisms: options.mechanisms });
+    const credential = await acquire(options);
     if (options.mechanisms.includes(GSS_MECH_SPNEGO)) {
       credential.setNegotiable(options.mechanisms.filter((oid) => oid !== GSS_MECH_SPNEGO));
     }
-    return new GssapiMethod(credential, options.mechanisms, targetNames ?? null);
+    return new GssapiMethod(credential, options, targetNames ?? null);
   }
 
   private constructor(
     credential: Credential,
-    mechanisms: readonly string[],
+    options: GssapiMethodOptions,
     targetNames: readonly string[] | null,
   ) {
     this.#credential = credential;
-    this.#mechanisms = mechanisms;
+    this.#options = options;
     this.#targetNames = targetNames;
+  }
+
+  /** What the next context will find. @throws GssError where the keytab is gone, unreadable or empty */
+  async check(): Promise<void> {
+    (await acquire(this.#options)).close();
   }
 
   /** @param bindings of the TLS session below, where there is one */
   begin(bindings: ChannelBindings | null = null): GssapiExchange {
-    return new GssapiExchange(this.#credential, this.#mechanisms, this.#targetNames, bindings);
+    return new GssapiExchange(this.#credential, this.#options.mechanisms, this.#targetNames, bindings);
   }
 
   close(): void {
     this.#credential.close();
   }
+}
+
+function acquire({ keytab, mechanisms }: GssapiMethodOptions): Promise<Credential> {
+  return Credential.acceptor({ keytab, mechanisms });
 }
 
 /** One client's context. */

@@ -5,8 +5,9 @@ import { Command } from "commander";
 import { parseConfig, readConfig } from "../config/load.js";
 import type { LogLevel } from "../observability/logger.js";
 import { Server } from "../server/server.js";
-import { Primary } from "../workers/primary.js";
+import { Primary, type PrimaryOptions } from "../workers/primary.js";
 import { foreground } from "./foreground.js";
+import { ServedMetrics } from "./metrics.js";
 import { serverOptions } from "./server-options.js";
 
 const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
@@ -24,17 +25,29 @@ async function serve(file: string): Promise<void> {
   const config = parseConfig(source, file);
   const workers = config.workers === "auto" ? availableParallelism() : config.workers;
   await foreground(config.log.level as LogLevel, async (observer, onSignals, log) => {
-    const server = new Server(serverOptions(config, observer), observer);
-    const primary = new Primary(
-      { ...config, workers, check: () => server.check(), setup: { file, source }, fork: forkWorker },
-      observer,
-      log,
-    );
-    const service = workers === 1 ? server : primary;
+    const metrics = config.metrics === null ? null : new ServedMetrics(config.metrics, () => server.progress);
+    const all = metrics?.observer(observer) ?? observer;
+    const ownListeners = () => metrics?.bound ?? [];
+    const server: Server = new Server({ ...serverOptions(config, all), ownListeners }, all);
+    const options: PrimaryOptions = {
+      ...config,
+      workers,
+      check: () => server.check(),
+      setup: { file, source },
+      fork: forkWorker,
+      ownListeners,
+      metrics: metrics?.sum ?? null,
+    };
+    const service = workers === 1 ? server : new Primary(options, all, log);
     const stopped = onSignals(() => service.abort());
-    await service.start();
-    await stopped;
-    await service.stop(config.timeouts.drain);
+    try {
+      await metrics?.open(service, observer);
+      await service.start();
+      await stopped;
+      await service.stop(config.timeouts.drain);
+    } finally {
+      metrics?.close();
+    }
   });
 }
 

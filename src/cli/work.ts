@@ -2,6 +2,7 @@ import { parseConfig } from "../config/load.js";
 import type { Observer, ServerEvent } from "../observability/events.js";
 import type { GatheredLines } from "../observability/gathered-lines.js";
 import { createLogger, type LogLevel, logObserver } from "../observability/logger.js";
+import { Metrics } from "../observability/metrics.js";
 import { workerLog } from "../observability/worker-log.js";
 import { Server } from "../server/server.js";
 import { askedCounts, type ToPrimary } from "../workers/asked-counts.js";
@@ -17,7 +18,7 @@ const PATIENCE = 1000;
 
 /** Does what the primary says, to the end of this process. */
 export function work(): void {
-  let started: Promise<Server> | null = null;
+  let started: Promise<{ server: Server; metrics: Metrics | null }> | null = null;
   let ending = false;
 
   /** Without the primary nothing is counted and nothing is logged, so nobody is served. */
@@ -25,7 +26,7 @@ export function work(): void {
     if (ending) return;
     ending = true;
     setTimeout(() => process.exit(1), PATIENCE);
-    const cut = async () => (await started)?.stop(0);
+    const cut = async () => (await started)?.server.stop(0);
     const exit = () => process.exit(1);
     cut().then(exit, exit);
   };
@@ -41,7 +42,7 @@ export function work(): void {
       );
     },
     async stop(drain) {
-      const server = await started;
+      const server = (await started)?.server;
       ending = true;
       const { sessions = 0 } = server ?? {};
       void server?.stop(drain).then(() => {
@@ -51,19 +52,26 @@ export function work(): void {
       return sessions;
     },
     async abort() {
-      (await started)?.abort();
+      (await started)?.server.abort();
     },
     async findOwner(local, remote) {
-      return (await started)?.findOwner(local, remote) ?? null;
+      return (await started)?.server.findOwner(local, remote) ?? null;
+    },
+    async notReady() {
+      return (await started)?.server.notReady() ?? ["the worker has not begun"];
+    },
+    ping: () => true,
+    async metrics() {
+      return (await started)?.metrics?.json() ?? null;
     },
   });
 }
 
 async function startServer(
-  { file, source, sockets }: WorkerSetup,
+  { file, source, sockets, ownListeners }: WorkerSetup,
   log: GatheredLines,
   primary: ToPrimary,
-): Promise<Server> {
+): Promise<{ server: Server; metrics: Metrics | null }> {
   const config = parseConfig(source, file);
   const logger = createLogger(config.log.level as LogLevel, log, { worker: process.pid });
   process.on("uncaughtException", (error) => {
@@ -72,15 +80,21 @@ async function startServer(
     process.exit(1);
   });
   const all = logObserver(logger);
+  const metrics = config.metrics === null ? null : new Metrics({ sessions: () => server.progress });
   let serving = false;
   const observer: Observer = (event) => {
+    metrics?.observer(event);
     // The primary's own check has warned already.
     if (TOLD.includes(event.type) || (event.type === "warning" && !serving)) return;
     all(event);
   };
-  const options = { ...serverOptions(config, observer), identd: null };
-  const server = new Server(options, observer, askedCounts(primary));
+  const options = {
+    ...serverOptions(config, observer),
+    identd: null,
+    ownListeners: () => ownListeners,
+  };
+  const server: Server = new Server(options, observer, askedCounts(primary));
   await server.start(sockets);
   serving = true;
-  return server;
+  return { server, metrics };
 }

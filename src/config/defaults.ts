@@ -40,4 +40,5 @@ export const DEFAULTS = {
   logLevel: "info",
   identdAddress: "*:113",
   identdSocket: "/run/gssocks/identd.sock",
+  metricsAddress: "127.0.0.1:9464",
 } as const;

@@ -2,7 +2,7 @@
 import * as z from "zod";
 import { IpNetwork } from "../policy/ip-network.js";
 import { distinct, file, protectionLevels, text } from "./fields.js";
-import { parseListenAddress } from "./values.js";
+import { isLoopback, parseListenAddress } from "./values.js";
 
 const methods = distinct(z.enum(["certificate", "gssapi", "password", "none"]), "name at least one method");
 
@@ -78,7 +78,3 @@ export const listeners = z
       });
     }
   });
-
-function isLoopback(host: string): boolean {
-  return host === "::1" || host.startsWith("127.");
-}

@@ -18,6 +18,7 @@ import {
 } from "./fields.js";
 import { limits } from "./limits.js";
 import { listeners } from "./listeners.js";
+import { metrics } from "./metrics.js";
 import { type PasswordsConfig, passwords } from "./passwords.js";
 import { penalties } from "./penalties.js";
 import {
@@ -125,6 +126,7 @@ export const configSchema = z
     timeouts: timeouts.prefault({}),
     log: log.prefault({}),
     identd: identd.optional(),
+    metrics: metrics.optional(),
   })
   .superRefine(({ listeners, passwords }, context) => {
     if (passwords !== undefined) return;
@@ -143,10 +145,12 @@ export const configSchema = z
       udp,
       ident,
       identd,
+      metrics,
       ...rest
     }) => ({
       ...rest,
       identd: identd ?? null,
+      metrics: metrics ?? null,
       bind: { ports: bind.ports ?? null },
       udp: { ...udp, ports: udp.ports ?? null, advertise: udp.advertise ?? null },
       ident: { ...ident, server: ident.server ?? null },
@@ -176,7 +180,8 @@ function withKeytab(passwords: PasswordsConfig, keytab: string | undefined): Pas
  * its own or the common `protectionLevels` (best first) and `nec`;
  * `gssapi.keytab` null is the library's default, `targetNames` null is every name in the keytab, `mechanisms` are OIDs;
  * `passwords` null is none;
- * timeouts are milliseconds, null is never; `identd` null is none, its `unknown` is the response's error type.
+ * timeouts are milliseconds, null is never; `identd` null is none, its `unknown` is the response's error type;
+ * `metrics` null is none.
  */
 export type Config = z.output<typeof configSchema>;
 export type ListenerConfig = Config["listeners"][number];

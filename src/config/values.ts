@@ -29,6 +29,11 @@ export function parseListenAddress(text: string): ListenAddress {
   return { host: address.toString(), port };
 }
 
+/** @param host as {@link parseListenAddress} gives it */
+export function isLoopback(host: string): boolean {
+  return host === "::1" || host.startsWith("127.");
+}
+
 /** @param text another program's `127.0.0.1:114` or `[::1]:114` */
 export function parsePeerAddress(text: string): ListenAddress {
   const address = parseListenAddress(text);

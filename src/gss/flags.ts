@@ -51,6 +51,40 @@ export const GSS_S_BAD_QOP = 14 << 16;
 export const GSS_S_UNAUTHORIZED = 15 << 16;
 export const GSS_S_UNAVAILABLE = 16 << 16;
 
+const CALLING_ERRORS = [
+  "GSS_S_CALL_INACCESSIBLE_READ",
+  "GSS_S_CALL_INACCESSIBLE_WRITE",
+  "GSS_S_CALL_BAD_STRUCTURE",
+];
+
+const ROUTINE_ERRORS = [
+  "GSS_S_BAD_MECH",
+  "GSS_S_BAD_NAME",
+  "GSS_S_BAD_NAMETYPE",
+  "GSS_S_BAD_BINDINGS",
+  "GSS_S_BAD_STATUS",
+  "GSS_S_BAD_SIG",
+  "GSS_S_NO_CRED",
+  "GSS_S_NO_CONTEXT",
+  "GSS_S_DEFECTIVE_TOKEN",
+  "GSS_S_DEFECTIVE_CREDENTIAL",
+  "GSS_S_CREDENTIALS_EXPIRED",
+  "GSS_S_CONTEXT_EXPIRED",
+  "GSS_S_FAILURE",
+  "GSS_S_BAD_QOP",
+  "GSS_S_UNAUTHORIZED",
+  "GSS_S_UNAVAILABLE",
+  "GSS_S_DUPLICATE_ELEMENT",
+  "GSS_S_NAME_NOT_MN",
+];
+
+/** The name of what GSS_ERROR finds in a major status: one of the RFC's, whatever the library's says. */
+export function majorName(major: number): string {
+  const routine = (major >>> 16) & 0xff;
+  if (routine !== 0) return ROUTINE_ERRORS[routine - 1] ?? "unknown";
+  return CALLING_ERRORS[(major >>> 24) - 1] ?? "unknown";
+}
+
 /** GSS_ROUTINE_ERROR of the C bindings. */
 export function routineError(major: number): number {
   return major & 0x00ff0000;

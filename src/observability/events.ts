@@ -50,6 +50,9 @@ export type ServerEvent =
   | { type: "listening"; address: string; port: number }
   /** A listener's TLS files changed; where they can't be used (`reason`), it goes on with those before. */
   | { type: "renewed"; listener: string; reason: string | null }
+  /** Where the metrics are read. */
+  | { type: "metrics-listening"; address: string; port: number }
+  /** `limit`: the key of the configuration that stands in the way; absent where it is none of those. */
   | { type: "connection-refused"; client: string; code: string; reason: string; limit?: string }
   | { type: "session-opened"; subject: SessionSubject; listener: string }
   | { type: "method-selected"; subject: SessionSubject; offered: readonly number[]; selected: number }
@@ -82,8 +85,21 @@ export type ServerEvent =
       datagramsDown: number;
       dropped: Readonly<Record<string, number>>;
     }
-  /** The session can't go on; `step` names the part of the protocol it was in. */
-  | { type: "session-failed"; subject: SessionSubject; step: string; code: string; reason: string }
+  /** The client is known and has said what it wants, or the session ended before. One for each session. */
+  | { type: "handshake"; method: AuthMethodName | null; outcome: AuditRecord["outcome"] }
+  /**
+   * The session can't go on; `step` names the part of the protocol it was in. `major`: where a GSS-API call failed, its
+   * major status, as `GSS_S_DEFECTIVE_TOKEN`. `limit`: the key of the configuration whose limit it is.
+   */
+  | {
+      type: "session-failed";
+      subject: SessionSubject;
+      step: string;
+      code: string;
+      reason: string;
+      major: string | null;
+      limit: string | null;
+    }
   | { type: "session-closed"; record: AuditRecord }
   /** Our Ident server was asked about `client`'s connection from `address`; `source` knew the answer, or nobody did. */
   | {

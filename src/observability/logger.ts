@@ -42,6 +42,8 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
   switch (event.type) {
     case "listening":
       return logger.info({ address: event.address, port: event.port }, "listening");
+    case "metrics-listening":
+      return logger.info({ address: event.address, port: event.port }, "metrics listening");
     case "message-protection":
       return logger.info({ engines: event.engines }, "message protection");
     case "renewed":
@@ -93,6 +95,9 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
       const { type, subject, ...fields } = event;
       return logger.info({ ...subject, ...fields }, "association closed");
     }
+    case "handshake":
+      // Each step has told of itself.
+      return;
     case "session-failed":
       return logger.warn(
         { ...event.subject, step: event.step, code: event.code, reason: event.reason },

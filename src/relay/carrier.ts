@@ -30,6 +30,9 @@ export interface Carried {
   readonly up: number;
   /** Destination to client. */
   readonly down: number;
+  /** Octets of frames from and to the client, as long as the protection does not count them. */
+  readonly sealedUp?: number;
+  readonly sealedDown?: number;
 }
 
 export interface Carrier {

@@ -18,6 +18,7 @@ export class NativePump implements Carrier {
   readonly done: Promise<GssocksError | null>;
   readonly #relay: NativeRelay;
   #reason: GssocksError | null = null;
+  #running = true;
 
   /** @returns null, and nothing was done, where these sockets or their protection are not for the addon */
   static start(options: CarrierOptions): NativePump | null {
@@ -57,6 +58,7 @@ export class NativePump implements Carrier {
     const { protection } = options;
     this.done = relay.done.then((outcome) => {
       deadlines.stop();
+      this.#running = false;
       if (protection instanceof ContextProtection) {
         protection.counters.opened += relay.carried.sealedUp;
         protection.counters.sealed += relay.carried.sealedDown;
@@ -66,7 +68,8 @@ export class NativePump implements Carrier {
   }
 
   get carried(): Carried {
-    return this.#relay.carried;
+    const { up, down, sealedUp, sealedDown } = this.#relay.carried;
+    return this.#running ? { up, down, sealedUp, sealedDown } : { up, down };
   }
 
   abort(reason: GssocksError): void {

@@ -1,9 +1,10 @@
 /** The life of a UDP association: as long as its TCP connection (RFC 1928 §7), and no longer than the timeouts. */
 import type { Socket } from "node:net";
-import { type GssocksError, NetworkError, PeerError } from "../errors.js";
+import { type GssocksError, NetworkError } from "../errors.js";
 import type { Carried } from "../relay/carrier.js";
 import { reset } from "../relay/cut-off.js";
 import type { UdpAssociation } from "../relay/udp-associate.js";
+import { clientLost } from "./client-lost.js";
 
 export interface AssociationTimeouts {
   /** Milliseconds; Infinity for no limit. */
@@ -69,13 +70,7 @@ export class Association {
     this.#socket
       .on("data", () => {})
       .on("end", ended)
-      .on("error", (error: NodeJS.ErrnoException) =>
-        this.#over(
-          new PeerError("CONNECTION_LOST", `the client's connection broke: ${error.code ?? error.message}`, {
-            cause: error,
-          }),
-        ),
-      )
+      .on("error", (error: NodeJS.ErrnoException) => this.#over(clientLost(error)))
       .on("close", () => this.#over(null))
       .resume();
     if (this.#socket.readableEnded) ended();

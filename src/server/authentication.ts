@@ -7,6 +7,7 @@ import { type Socks4Policy, socks4Identity } from "../auth/socks4-identity.js";
 import type { PasswordMethod } from "../auth/username-password.js";
 import { UsageError } from "../errors.js";
 import type { SecurityContext } from "../gss/security-context.js";
+import type { AuthMethodName } from "../policy/auth-methods.js";
 import { plainAddress } from "../protocol/address.js";
 import { METHOD } from "../protocol/constants.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
@@ -35,6 +36,8 @@ export class Authentication {
   readonly #socket: Socket;
   readonly #options: AuthenticationOptions;
   #exchange: GssapiExchange | null = null;
+  /** By which the client is to be authenticated; null until that is known. */
+  method: AuthMethodName | null = null;
 
   constructor(socket: Socket, options: AuthenticationOptions) {
     this.#socket = socket;
@@ -44,9 +47,10 @@ export class Authentication {
   /** @returns who it is, where METHOD 0x00 says all there is to say */
   begin(method: number): Identity | null {
     const { services, methods, bindings, certified } = this.#options;
+    this.method = methods.get(method) ?? null;
     if (method === METHOD.GSSAPI) this.#exchange = needed(services.gssapi).begin(bindings?.() ?? null);
     if (method !== METHOD.NO_AUTHENTICATION) return null;
-    return methods.get(method) === "certificate" ? needed(certified) : plainIdentity("none", null);
+    return this.method === "certificate" ? needed(certified) : plainIdentity("none", null);
   }
 
   /** One token of the client's. @throws GssError, PolicyError where it is refused */
@@ -78,13 +82,15 @@ export class Authentication {
   identify(user: string, signal: AbortSignal): Promise<Identity> {
     const { socks4, services } = this.#options;
     const { localAddress, localPort = 0, remotePort = 0 } = this.#socket;
+    const policy = needed(socks4);
+    this.method = policy.identity;
     const pair = {
       clientAddress: this.#source,
       clientPort: remotePort,
       serverAddress: plainAddress(localAddress ?? ""),
       serverPort: localPort,
     };
-    return socks4Identity(user, needed(socks4), () => needed(services.ident).ask(pair, signal));
+    return socks4Identity(user, policy, () => needed(services.ident).ask(pair, signal));
   }
 
   close(): void {

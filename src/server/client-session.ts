@@ -8,7 +8,10 @@ import { reset } from "../relay/cut-off.js";
 import type { AuthServices } from "./authentication.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import { type MethodPolicy, methodsFor } from "./methods.js";
-import type { SessionRecord } from "./session-record.js";
+import { NO_OCTETS } from "./octets.js";
+import { sessionFailed } from "./session-failed.js";
+import { outcome, type SessionRecord } from "./session-record.js";
+import type { Progress } from "./sessions.js";
 import type { TlsAcceptor } from "./tls-acceptor.js";
 
 export interface ClientSessionOptions extends ConnectionOptions {
@@ -25,12 +28,18 @@ export class ClientSession {
   readonly #options: ClientSessionOptions;
   #connection: Connection | null = null;
   #failure: GssocksError | null = null;
+  #over = false;
 
   constructor(socket: Socket, record: SessionRecord, tls: TlsAcceptor | null, options: ClientSessionOptions) {
     this.#socket = socket;
     this.#record = record;
     this.#options = options;
     this.done = tls === null ? this.#connect(socket, null, options.timeouts.handshake) : this.#secure(tls);
+  }
+
+  get progress(): Progress | null {
+    if (this.#connection !== null) return this.#connection.progress;
+    return this.#over ? null : { state: "handshake", level: null, ...NO_OCTETS };
   }
 
   /** Ends the session at once. */
@@ -73,10 +82,10 @@ export class ClientSession {
   #tell(error: GssocksError): void {
     const { observer } = this.#options;
     const { subject } = this.#record;
-    const { code, message: reason } = error;
-    observer({ type: "session-failed", subject, step: "TLS handshake", code, reason });
-    const octets = { bytesUp: 0, bytesDown: 0, sealedUp: 0, sealedDown: 0 };
-    observer({ type: "session-closed", record: this.#record.close(error, octets) });
+    this.#over = true;
+    this.#record.handshake(outcome(error), null, observer);
+    observer(sessionFailed(subject, "TLS handshake", error));
+    observer({ type: "session-closed", record: this.#record.close(error, NO_OCTETS) });
   }
 }
 

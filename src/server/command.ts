@@ -16,7 +16,7 @@ import type { Resolver } from "../relay/resolver.js";
 import { UdpAssociation } from "../relay/udp-associate.js";
 import { Association, type AssociationTimeouts } from "./association.js";
 import { type Authorized, authorize, DeniedError } from "./authorize.js";
-import type { Limits } from "./limits.js";
+import { LimitError, type Limits } from "./limits.js";
 import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
 import { RefusedDestinations } from "./refused-destinations.js";
 import type { SessionRecord } from "./session-record.js";
@@ -204,7 +204,7 @@ export class Command {
     const { principal } = this.#record.subject;
     if (principal === null || !isVerified(method)) return;
     const full = await this.#record.quota.join([this.#options.limits.ofUser(principal)]);
-    if (full !== null) throw new PolicyError("LIMIT_REACHED", full.reason, { rep: REP.NOT_ALLOWED });
+    if (full !== null) throw new LimitError(full);
   }
 
   async #authorizeDatagrams(

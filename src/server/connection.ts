@@ -4,9 +4,9 @@
  */
 import type { Socket } from "node:net";
 import type { Identity } from "../auth/identity.js";
-import { type GssocksError, NetworkError, PeerError, PolicyError } from "../errors.js";
+import { type GssocksError, PeerError } from "../errors.js";
 import type { SecurityContext } from "../gss/security-context.js";
-import type { Observer } from "../observability/events.js";
+import type { AuditRecord, Observer } from "../observability/events.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
 import { MTYP, REP } from "../protocol/constants.js";
 import { encodeGssapiMessage } from "../protocol/gssapi-message.js";
@@ -26,10 +26,15 @@ import { checkOrder } from "../relay/token-engine.js";
 import type { Association } from "./association.js";
 import { Authentication, type AuthenticationOptions } from "./authentication.js";
 import { clearRequest, isClearRequest } from "./clear-request.js";
+import { clientLost } from "./client-lost.js";
 import { Command, type CommandOptions, commandName } from "./command.js";
+import { Deadline } from "./deadline.js";
 import { asError } from "./internal-error.js";
-import type { Full } from "./limits.js";
-import type { SessionRecord } from "./session-record.js";
+import { endedByLimit } from "./limits.js";
+import { type Octets, octetsOf } from "./octets.js";
+import { sessionFailed } from "./session-failed.js";
+import { outcome, type SessionRecord } from "./session-record.js";
+import { type Progress, stateOf } from "./sessions.js";
 
 /** Octets kept while an answer is awaited; past this the socket is not read. */
 const READ_AHEAD = 65536;
@@ -63,7 +68,7 @@ export class Connection {
   #protection: MessageProtection | null = null;
   #sealed: ContextProtection | null = null;
   #sealedDatagrams: ContextDatagramProtection | null = null;
-  #deadline: NodeJS.Timeout | undefined;
+  readonly #deadline = new Deadline((error) => this.#feed({ type: "failed", error }));
   readonly #command: Command;
   #carrier: Carrier | null = null;
   #reply: Batch = { buffers: [], release: () => {} };
@@ -96,7 +101,12 @@ export class Connection {
       .on("end", this.#onEnd)
       .on("error", this.#onError)
       .on("close", this.#onClose);
-    this.#limit(handshake, "HANDSHAKE_TIMEOUT", "the handshake took longer than");
+    this.#deadline.set(handshake, "HANDSHAKE_TIMEOUT", "the handshake took longer than");
+  }
+
+  get progress(): Progress | null {
+    if (this.#closed) return null;
+    return { state: stateOf(this.#machine.state), level: this.#record.known.level, ...this.#octets };
   }
 
   /** Ends the session at once; a client that was refused is not waited for any longer. */
@@ -117,14 +127,7 @@ export class Connection {
     this.#feed({ type: "ended" });
   };
   readonly #onError = (error: NodeJS.ErrnoException): void =>
-    this.#feed({
-      type: "failed",
-      error: new PeerError(
-        "CONNECTION_LOST",
-        `the client's connection broke: ${error.code ?? error.message}`,
-        { cause: error },
-      ),
-    });
+    this.#feed({ type: "failed", error: clientLost(error) });
   readonly #onClose = (): void =>
     this.#feed({ type: "failed", error: new PeerError("CLOSED_EARLY", "the client closed the connection") });
 
@@ -280,7 +283,7 @@ export class Connection {
     known.command = command;
     known.destination = destination;
     observer({ type: "request", subject, command, destination });
-    this.#limit(
+    this.#deadline.set(
       timeouts.connect,
       "CONNECT_TIMEOUT",
       "the destination did not answer within",
@@ -289,6 +292,7 @@ export class Connection {
     try {
       if (user !== null) this.#identified(await this.#auth.identify(user, this.#ending()));
       if (this.#closed) return;
+      this.#tellHandshake("completed");
       await this.#command.carryOut(cmd, dst, {
         method: (this.#identity as Identity).method,
         datagrams: () => this.#datagrams(),
@@ -309,7 +313,7 @@ export class Connection {
 
   #succeeded(bnd: Endpoint): void {
     // A second reply has a deadline of its own.
-    clearTimeout(this.#deadline);
+    this.#deadline.clear();
     this.#feed({ type: "replied", rep: REP.SUCCEEDED, bnd });
   }
 
@@ -348,14 +352,13 @@ export class Connection {
   }
 
   #relaying(carrying: Carrier): void {
-    const usedUp = ({ reason }: Full) => carrying.abort(new PolicyError("LIMIT_REACHED", reason));
-    this.#record.quota.count(() => carrying.carried, usedUp);
+    this.#record.quota.count(() => carrying.carried, endedByLimit(carrying));
     void carrying.done.then((error) => this.#finish(STEPS.relaying, error));
   }
 
   /** The handshake is over: whoever carries the data listens to the socket from here on. */
   #handOver(): Socket {
-    clearTimeout(this.#deadline);
+    this.#deadline.clear();
     return this.#socket
       .off("data", this.#onData)
       .off("end", this.#onEnd)
@@ -377,31 +380,25 @@ export class Connection {
   #finish(step: string, error: GssocksError | null): void {
     if (this.#closed) return;
     this.#closed = true;
-    clearTimeout(this.#deadline);
+    this.#deadline.clear();
     this.#waiting?.abort();
     this.#command.close(this.#carrier === null);
     this.#protection?.close();
     this.#auth.close();
     const { observer } = this.#options;
-    const { subject } = this.#record;
-    if (error !== null) {
-      observer({ type: "session-failed", subject, step, code: error.code, reason: error.message });
-    }
-    const { up, down } = (this.#carrier ?? this.#command.association)?.carried ?? { up: 0, down: 0 };
-    const frames = [this.#sealed, this.#sealedDatagrams].map((each) => each?.counters);
-    const sum = (way: "opened" | "sealed") => frames.reduce((all, each) => all + (each?.[way] ?? 0), 0);
-    const octets = { bytesUp: up, bytesDown: down, sealedUp: sum("opened"), sealedDown: sum("sealed") };
-    observer({ type: "session-closed", record: this.#record.close(error, octets) });
+    this.#tellHandshake(outcome(error));
+    if (error !== null) observer(sessionFailed(this.#record.subject, step, error));
+    observer({ type: "session-closed", record: this.#record.close(error, this.#octets) });
     if (this.#socket.closed) this.#resolveDone();
     else this.#socket.once("close", this.#resolveDone);
   }
 
-  #limit(timeout: number, code: string, what: string, rep?: number): void {
-    clearTimeout(this.#deadline);
-    if (!Number.isFinite(timeout)) return;
-    this.#deadline = setTimeout(() => {
-      const error = new NetworkError(code, `${what} ${timeout / 1000} s`, rep === undefined ? {} : { rep });
-      this.#feed({ type: "failed", error });
-    }, timeout);
+  get #octets(): Octets {
+    const carrying = this.#carrier ?? this.#command.association;
+    return octetsOf(carrying, [this.#sealed, this.#sealedDatagrams]);
+  }
+
+  #tellHandshake(outcome: AuditRecord["outcome"]): void {
+    this.#record.handshake(outcome, this.#auth.method, this.#options.observer);
   }
 }

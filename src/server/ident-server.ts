@@ -65,7 +65,12 @@ export class IdentServer {
     ];
     if (this.#places.takeNow(places) !== null) {
       const reason = "too many Ident connections are open, in all or from this address";
-      this.#observer({ type: "connection-refused", client, code: "TOO_MANY_CONNECTIONS", reason });
+      this.#observer({
+        type: "connection-refused",
+        client,
+        code: "TOO_MANY_CONNECTIONS",
+        reason,
+      });
       return reset(socket);
     }
     this.#open.add(socket);

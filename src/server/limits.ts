@@ -1,5 +1,7 @@
 /** What sessions may take: in all, from one source address, of one user and by one rule. */
 import type { Allowance, SessionLimits } from "../config/limits.js";
+import { PolicyError } from "../errors.js";
+import { REP } from "../protocol/constants.js";
 import { type QuotaParts, SessionQuota } from "./session-quota.js";
 import type { Place } from "./shared-counts.js";
 
@@ -24,6 +26,21 @@ export interface Full {
   /** The key in the configuration. */
   readonly limit: string;
   readonly reason: string;
+}
+
+/** A session has run into a limit. */
+export class LimitError extends PolicyError {
+  readonly limit: string;
+
+  constructor({ limit, reason }: Full) {
+    super("LIMIT_REACHED", reason, { rep: REP.NOT_ALLOWED });
+    this.limit = limit;
+  }
+}
+
+/** To be told of the limit that ends it. */
+export function endedByLimit(session: { abort(error: LimitError): void }): (full: Full) => void {
+  return (full) => session.abort(new LimitError(full));
 }
 
 export interface Bound extends Place {

@@ -28,9 +28,15 @@ export class Listener {
   readonly bound: { readonly address: string; readonly port: number };
   readonly #server: NetServer;
 
-  /** @throws NetworkError (CANNOT_LISTEN) */
-  static async open(address: ListenerAddress, onConnection: (socket: Socket) => void): Promise<Listener> {
-    const server = createServer(SOCKET_OPTIONS, onConnection);
+  /**
+   * @param taker gets the connections, or has a way of its own with them
+   * @throws NetworkError (CANNOT_LISTEN)
+   */
+  static async open(
+    address: ListenerAddress,
+    taker: ((socket: Socket) => void) | NetServer,
+  ): Promise<Listener> {
+    const server = typeof taker === "function" ? createServer(SOCKET_OPTIONS, taker) : taker;
     // Where the host has no IPv6, every address is every IPv4 address.
     const hosts = address.host === "::" ? ["::", "0.0.0.0"] : [address.host];
     for (const [index, host] of hosts.entries()) {
@@ -72,6 +78,10 @@ export class Listener {
     const descriptor = native.duplicateDescriptor(_handle.fd);
     this.#server.close();
     return { descriptor };
+  }
+
+  get open(): boolean {
+    return this.#server.listening;
   }
 
   /** Takes no further connections; those it gave out stay open. */

@@ -32,7 +32,7 @@ import { RateBook } from "./rate-book.js";
 import { newSessionId } from "./session-id.js";
 import { SessionQuota } from "./session-quota.js";
 import { SessionRecord } from "./session-record.js";
-import { Sessions } from "./sessions.js";
+import { type Progress, Sessions } from "./sessions.js";
 import { localCounts, type SharedCounts } from "./shared-counts.js";
 import { TlsAcceptor, type TlsOptions } from "./tls-acceptor.js";
 
@@ -57,6 +57,8 @@ export interface ServerOptions extends CommandSettings {
   /** Where `gssocks identd` asks us; null for nowhere. */
   identd: IdentdSocketOptions | null;
   rules: readonly Rule[];
+  /** Those of this process beside `listeners`: protected destinations as they are. */
+  ownListeners?: () => readonly Listener["bound"][];
   limits: SessionLimits;
   penalties: PenaltyOptions;
   /** Milliseconds; Infinity for no limit. */
@@ -77,7 +79,7 @@ export class Server {
   readonly #tls: TlsAcceptor[] = [];
   #services: AuthServices = { gssapi: null, password: null, ident: null };
   #identd: IdentdSocket | null = null;
-  #stopping = false;
+  #state: "starting" | "serving" | "draining" | "stopped" = "starting";
 
   /** @param counts shared with other servers, where this one is not alone */
   constructor(options: ServerOptions, observer: Observer, counts = localCounts()) {
@@ -89,8 +91,11 @@ export class Server {
       rates: new RateBook(),
       accounts: new Accounts(),
     });
-    const bound = () => this.#listeners.map((listener) => listener.bound);
     this.#penalties = new Penalties(options.penalties, counts.places);
+    const bound = () => [
+      ...this.#listeners.map((listener) => listener.bound),
+      ...(options.ownListeners?.() ?? []),
+    ];
     this.#ruleset = new Ruleset(options.rules, ownListenerTest(bound, localAddresses));
   }
 
@@ -111,6 +116,7 @@ export class Server {
       if (identd !== null) this.#identd = await IdentdSocket.open(identd, this.findOwner);
       for (const [index, options] of listeners.entries()) await this.#listen(options, sockets?.[index]);
       this.#tellEngines();
+      this.#state = "serving";
     } catch (error) {
       this.#closeListeners();
       this.#closeServices();
@@ -196,12 +202,27 @@ export class Server {
    * @param drain milliseconds the sessions have
    */
   async stop(drain: number): Promise<void> {
-    this.#stopping = true;
+    this.#state = "draining";
     this.#closeListeners();
     this.#observer({ type: "draining", sessions: this.#sessions.size });
     await this.#sessions.drain(drain, STOPPED);
     this.#closeServices();
+    this.#state = "stopped";
     this.#observer({ type: "stopped" });
+  }
+
+  /** The open sessions. */
+  get progress(): Progress[] {
+    return this.#sessions.progress;
+  }
+
+  /** Why no client can be served, or none with a ticket; empty where they can. */
+  async notReady(): Promise<string[]> {
+    if (this.#state !== "serving") return [`the server is ${this.#state}`];
+    const closed = this.#listeners.filter(({ open }) => !open);
+    const reasons = closed.map((listener) => `${listener} does not listen`);
+    await this.#services.gssapi?.check().catch((error: Error) => reasons.push(error.message));
+    return reasons;
   }
 
   /** Ends the sessions that a `stop` under way still waits for. */
@@ -240,7 +261,7 @@ export class Server {
       return reset(socket);
     }
     // Either of us left while others were asked.
-    if (socket.destroyed || this.#stopping) {
+    if (socket.destroyed || this.#state === "draining" || this.#state === "stopped") {
       quota.end();
       return reset(socket);
     }

@@ -1,5 +1,7 @@
 import { type GssocksError, PolicyError } from "../errors.js";
-import type { AuditRecord, SessionSubject } from "../observability/events.js";
+import type { AuditRecord, Observer, SessionSubject } from "../observability/events.js";
+import type { AuthMethodName } from "../policy/auth-methods.js";
+import type { Octets } from "./octets.js";
 import type { SessionQuota } from "./session-quota.js";
 
 type Known = Pick<
@@ -21,6 +23,7 @@ export class SessionRecord {
   };
   readonly #listener: string;
   readonly #began = performance.now();
+  #handshakeTold = false;
 
   /** Told the code of the error that ended it before it was connected. */
   onRefusal: (code: string) => void = () => {};
@@ -33,11 +36,18 @@ export class SessionRecord {
     this.#listener = listener;
   }
 
+  /**
+   * Tells that the handshake is over, the first time.
+   * @param tried by which method the client was to be let in, where it was not
+   */
+  handshake(outcome: AuditRecord["outcome"], tried: AuthMethodName | null, observer: Observer): void {
+    if (this.#handshakeTold) return;
+    this.#handshakeTold = true;
+    observer({ type: "handshake", method: this.known.method ?? tried, outcome });
+  }
+
   /** @param error why the session ended; null where both sides ended in good order */
-  close(
-    error: GssocksError | null,
-    octets: Pick<AuditRecord, "bytesUp" | "bytesDown" | "sealedUp" | "sealedDown">,
-  ): AuditRecord {
+  close(error: GssocksError | null, octets: Octets): AuditRecord {
     if (error !== null && this.known.address === null) this.onRefusal(error.code);
     const { subject, known } = this;
     // Field by field, every session comes by here: the same with spreads costs 10 µs.
@@ -65,7 +75,7 @@ export class SessionRecord {
   }
 }
 
-function outcome(error: GssocksError | null): AuditRecord["outcome"] {
+export function outcome(error: GssocksError | null): AuditRecord["outcome"] {
   if (error === null) return "completed";
   return error instanceof PolicyError ? "denied" : "failed";
 }

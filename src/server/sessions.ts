@@ -1,8 +1,23 @@
 import type { GssocksError } from "../errors.js";
+import type { ServerState } from "../protocol/server-state.js";
+import type { Octets } from "./octets.js";
+
+export interface Progress extends Octets {
+  /** `request`: what the client wants is being judged, looked up, dialed. */
+  readonly state: "handshake" | "request" | "relay";
+  readonly level: string | null;
+}
 
 export interface Session {
   readonly done: Promise<void>;
+  /** As it is now; null from its audit record on. */
+  readonly progress: Progress | null;
   abort(reason: GssocksError): void;
+}
+
+export function stateOf(state: ServerState): Progress["state"] {
+  if (state === "relaying") return "relay";
+  return state === "deciding" || state === "binding" ? "request" : "handshake";
 }
 
 /** The open sessions. */
@@ -11,6 +26,10 @@ export class Sessions {
 
   get size(): number {
     return this.#open.size;
+  }
+
+  get progress(): Progress[] {
+    return [...this.#open].map(({ progress }) => progress).filter((each) => each !== null);
   }
 
   add(session: Session): void {

@@ -1,6 +1,7 @@
 /** What a worker and the primary have to say to each other. */
 import type { Outcome } from "../auth/password-throttle.js";
-import type { ListeningSocket } from "../server/listener.js";
+import type { MetricsAsJson } from "../observability/metrics-sum.js";
+import type { Listener, ListeningSocket } from "../server/listener.js";
 import type { Owner, TcpAddress } from "../server/outgoing.js";
 import type { Place } from "../server/shared-counts.js";
 
@@ -13,6 +14,8 @@ export interface WorkerSetup {
   source: string;
   /** In the configuration's order. */
   sockets: ListeningSocket[];
+  /** Those of the primary. */
+  ownListeners: Listener["bound"][];
 }
 
 /** The primary carries these out, for one worker. */
@@ -39,4 +42,9 @@ export interface WorkerCalls {
   /** Does not wait for them any longer. */
   abort(): void;
   findOwner(local: TcpAddress, remote: TcpAddress): Owner | null;
+  notReady(): readonly string[];
+  /** Its event loop turns. */
+  ping(): true;
+  /** Null where they are not wanted. */
+  metrics(): MetricsAsJson | null;
 }

@@ -5,10 +5,12 @@
 import type { ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
 import type { Observer } from "../observability/events.js";
+import type { MetricsSum } from "../observability/metrics-sum.js";
 import { IdentdSocket, type IdentdSocketOptions } from "../server/identd-socket.js";
 import { Listener, type ListenerAddress, type ListeningSocket } from "../server/listener.js";
 import type { FindOwner } from "../server/outgoing.js";
 import { localCounts } from "../server/shared-counts.js";
+import { collectMetrics, notHealthy, notReady } from "./answers.js";
 import type { WorkerSetup } from "./calls.js";
 import type { LineSink } from "./line-relay.js";
 import { WorkerProcess } from "./worker-process.js";
@@ -21,7 +23,11 @@ export interface PrimaryOptions {
   /** Where `gssocks identd` asks us; null for nowhere. */
   identd: IdentdSocketOptions | null;
   /** What each worker reads the rest of the configuration from. */
-  setup: Omit<WorkerSetup, "sockets">;
+  setup: Omit<WorkerSetup, "sockets" | "ownListeners">;
+  /** Of this process, protected destinations for the workers. */
+  ownListeners(): Listener["bound"][];
+  /** Told what workers count, and which of them are no more; null where nobody counts. */
+  metrics: MetricsSum | null;
   /** Begins a worker process that has these descriptors, its standard output a pipe. */
   fork(descriptors: readonly number[]): ChildProcess;
 }
@@ -39,6 +45,8 @@ export class Primary {
   readonly #observer: Observer;
   readonly #parts: ConstructorParameters<typeof WorkerProcess>[2];
   readonly #workers = new Set<WorkerProcess>();
+  /** Those of them that have started. */
+  readonly #serving = new Set<WorkerProcess>();
   #sockets: ListeningSocket[] = [];
   #identd: IdentdSocket | null = null;
   #stopping = false;
@@ -76,12 +84,15 @@ export class Primary {
   /** @param early how many workers in a row have died early before this one */
   async #launch(early: number): Promise<void> {
     const descriptors = this.#sockets.map(({ descriptor }) => descriptor);
-    const setup = { ...this.#options.setup, sockets: this.#sockets };
+    const ownListeners = this.#options.ownListeners();
+    const setup = { ...this.#options.setup, sockets: this.#sockets, ownListeners };
     const worker = new WorkerProcess(this.#options.fork(descriptors), setup, this.#parts);
     this.#workers.add(worker);
     const began = performance.now();
     void worker.ended.then((end) => {
       this.#workers.delete(worker);
+      this.#serving.delete(worker);
+      this.#options.metrics?.departed(worker.pid);
       if (this.#stopping && end.code === 0) return;
       const next = performance.now() - began < EARLY ? early + 1 : 0;
       const pause = this.#stopping ? null : pauseBefore(next);
@@ -89,6 +100,7 @@ export class Primary {
       if (pause !== null) this.#launchLater(next, pause);
     });
     await worker.ready;
+    this.#serving.add(worker);
     this.#observer({ type: "worker-started", worker: worker.pid });
   }
 
@@ -98,6 +110,18 @@ export class Primary {
       // It ends then, and is followed by another.
       this.#launch(early).catch(({ message }: Error) => this.#observer({ type: "warning", reason: message }));
     }, pause);
+  }
+
+  async notReady(): Promise<string[]> {
+    return this.#stopping ? ["the server is draining"] : notReady([...this.#serving]);
+  }
+
+  notHealthy(): Promise<string[]> {
+    return notHealthy([...this.#serving]);
+  }
+
+  collectMetrics(sum: MetricsSum): Promise<void> {
+    return collectMetrics([...this.#serving], sum);
   }
 
   readonly #findOwner: FindOwner = (local, remote) => {

@@ -1,6 +1,7 @@
 /** One worker, as the primary sees it: from when it is forked until its end. */
 import type { ChildProcess } from "node:child_process";
 import { NetworkError } from "../errors.js";
+import type { MetricsAsJson } from "../observability/metrics-sum.js";
 import { SESSIONS } from "../server/limits.js";
 import type { Owner, TcpAddress } from "../server/outgoing.js";
 import type { SharedCounts } from "../server/shared-counts.js";
@@ -71,6 +72,19 @@ export class WorkerProcess {
 
   kill(): void {
     this.#child.kill("SIGKILL");
+  }
+
+  notReady(): Promise<readonly string[]> {
+    return this.#channel.call("notReady").catch(({ message }: Error) => [message]);
+  }
+
+  /** @returns false where it never will again */
+  answers(): Promise<boolean> {
+    return this.#channel.call("ping").catch(() => false);
+  }
+
+  metrics(): Promise<MetricsAsJson | null> {
+    return this.#channel.call("metrics").catch(() => null);
   }
 
   findOwner(local: TcpAddress, remote: TcpAddress): Promise<Owner | null> {

@@ -87,6 +87,7 @@ test("the smallest configuration gets the defaults, and denies everything", () =
     },
     log: { level: "info" },
     identd: null,
+    metrics: null,
   });
   assert.deepEqual(rules, []);
 });
@@ -139,6 +140,7 @@ identd:
   answer: token
   forward: 127.0.0.1:114
   unknown: hidden-user
+metrics: { address: 127.0.0.1:0, remote: false }
 `,
   );
   const { rules, ...config } = loadConfig(file);
@@ -206,6 +208,7 @@ identd:
       forward: { host: "127.0.0.1", port: 114 },
       unknown: "HIDDEN-USER",
     },
+    metrics: { host: "127.0.0.1", port: 0 },
   });
   assert.deepEqual(
     rules.map(({ text }) => text),
@@ -268,7 +271,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
       "16|limits.perSource.sessions|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
-      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, workers, limits, penalties, timeouts, log, identd",
+      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, workers, limits, penalties, timeouts, log, identd, metrics",
       '21|identd.address|expected an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML), found "localhost"',
       '21|identd.socket|expected an absolute path of at most 103 octets, found "run"',
       '21|identd.answer|expected one of user, token, found "name"',

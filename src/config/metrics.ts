@@ -1,0 +1,20 @@
+/** The `metrics` part of the configuration file. */
+import * as z from "zod";
+import { DEFAULTS } from "./defaults.js";
+import { text } from "./fields.js";
+import { isLoopback, parseListenAddress } from "./values.js";
+
+/** Whoever gets there may read: other hosts only where the file says so in so many words. */
+export const metrics = z
+  .strictObject({
+    address: text("an IP address and a port, as 127.0.0.1:9464", parseListenAddress).prefault(
+      DEFAULTS.metricsAddress,
+    ),
+    remote: z.boolean().default(false),
+  })
+  .refine(({ address, remote }) => remote || isLoopback(address.host), {
+    path: ["address"],
+    error:
+      "other hosts could read the metrics, which nothing protects: listen on loopback, or say remote: true",
+  })
+  .transform(({ address }) => address);

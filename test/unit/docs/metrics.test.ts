@@ -1,0 +1,94 @@
+// docs/metrics.md against the metrics themselves: each is in the table with its type and labels, and nothing else is; the
+// names are as Prometheus wants them; the examples speak of metrics that there are.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { parse } from "yaml";
+import type { AuditRecord, ServerEvent } from "../../../src/observability/events.js";
+import { Metrics } from "../../../src/observability/metrics.js";
+import { MetricsSum } from "../../../src/observability/metrics-sum.js";
+
+const DOCS = readFileSync(new URL("../../../../docs/metrics.md", import.meta.url), "utf8");
+
+const subject = { session: "0011", client: "192.0.2.1:1", principal: "alice@EXAMPLE.TEST" };
+const record = { outcome: "completed", level: null, bytesUp: 1, bytesDown: 1, sealedUp: 0, sealedDown: 0 };
+
+/** One of each that is counted. */
+const EVENTS = [
+  { type: "session-opened", subject, listener: "127.0.0.1:1080" },
+  { type: "handshake", method: "gssapi", outcome: "completed" },
+  { type: "association-closed", subject, datagramsUp: 1, datagramsDown: 1, dropped: { rate: 1 } },
+  { type: "session-failed", subject, step: "relay", code: "BAD_TOKEN", reason: "", major: "GSS_S_BAD_SIG" },
+  { type: "session-closed", record: record as AuditRecord },
+] as ServerEvent[];
+
+interface Metric {
+  type: string;
+  help: string;
+  labels: Set<string>;
+}
+
+/** By name. */
+async function metrics(): Promise<Map<string, Metric>> {
+  const made = new Metrics({ sessions: () => [] });
+  for (const event of EVENTS) made.observer(event);
+  const { body } = await new MetricsSum().text(await made.json());
+  made.close();
+  const found = new Map<string, Metric>();
+  let current: Metric | undefined;
+  for (const line of body.split("\n")) {
+    const [, name = "", help = ""] = /^# HELP (\S+) (.*)$/.exec(line) ?? [];
+    if (name !== "") {
+      current = { type: "", help, labels: new Set() };
+      found.set(name, current);
+    }
+    const [, type] = /^# TYPE \S+ (\w+)$/.exec(line) ?? [];
+    if (current !== undefined && type !== undefined) current.type = type;
+    for (const [, label = ""] of line.replace(/^#.*/, "").matchAll(/[{,](\w+)="/g)) {
+      if (label !== "le") current?.labels.add(label);
+    }
+  }
+  return found;
+}
+
+test("the table has every metric, with its type and its labels, and no other", async () => {
+  const told = [...DOCS.matchAll(/^\| `(\w+)` \| (counter|gauge|histogram) \| ?(.*?) \| .+ \|$/gm)].map(
+    ([, name, type, labels = ""]) => `${name} ${type} ${labels.replaceAll("`", "")}`.trim(),
+  );
+  const there = [...(await metrics())].map(([name, { type, labels }]) =>
+    `${name} ${type} ${[...labels].join(", ")}`.trim(),
+  );
+  assert.ok(there.length > 15, String(there.length));
+  assert.deepEqual(told.sort(), there.sort());
+});
+
+test("the names are as Prometheus wants them", async () => {
+  for (const [name, { type, help, labels }] of await metrics()) {
+    assert.match(name, /^(?:gssocks|process|nodejs)(?:_[a-z0-9]+)+$/);
+    assert.equal(
+      name.endsWith("_total"),
+      type === "counter",
+      `${name}: counters, and no others, end in _total`,
+    );
+    assert.doesNotMatch(
+      name,
+      /_(?:ms|milliseconds|minutes|kb|kilobytes|count|sum|bucket|gauge|counter)(?:_|$)/,
+    );
+    if (type === "histogram") assert.match(name, /_seconds$/);
+    assert.match(help, /^[A-Z].*[^.]$/, name);
+    for (const label of labels) assert.match(label, /^[a-z][a-z_]*$/);
+  }
+});
+
+test("the examples are YAML, and speak of metrics that there are", async () => {
+  const there = await metrics();
+  const examples = [...DOCS.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => parse(text));
+  assert.equal(examples.length, 2);
+  const rules = examples.flatMap(({ groups = [] }) => groups).flatMap(({ rules }) => rules);
+  assert.equal(rules.length, 3);
+  for (const { expr } of rules) {
+    const names: string[] = expr.match(/\bgssocks_\w+/g) ?? [];
+    assert.ok(names.length > 0, expr);
+    for (const name of names) assert.ok(there.has(name.replace(/_bucket$/, "")), name);
+  }
+});
