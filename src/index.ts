@@ -9,6 +9,13 @@ export * from "./errors.js";
 export { Credential } from "./gss/credential.js";
 export { Name } from "./gss/name.js";
 export { SecurityContext } from "./gss/security-context.js";
-export type { AuditRecord, Observer, ServerEvent } from "./observability/events.js";
+export type {
+  AuditDecision,
+  AuditGate,
+  AuditRecord,
+  AuditSession,
+  Observer,
+  ServerEvent,
+} from "./observability/events.js";
 export type { AgreedLevel, ProtectionLevel } from "./protocol/protection-level.js";
 export { type ListenerOptions, Server, type ServerOptions } from "./server/server.js";

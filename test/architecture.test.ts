@@ -42,7 +42,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "ipaddr.js": ["protocol", "policy"],
   yaml: ["config"],
-  zod: ["config"],
+  zod: ["config", "observability/audit-schema"],
   "hash-wasm": ["auth"],
   ldapts: ["auth"],
   pino: ["observability"],

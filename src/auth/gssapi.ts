@@ -84,7 +84,7 @@ export class GssapiExchange {
   readonly #targetNames: readonly string[] | null;
   /** The client's, once its context is complete, even where it is refused then. */
   principal: string | null = null;
-  readonly #bindingsRequired: boolean;
+  readonly #bindings: ChannelBindings | null;
 
   constructor(
     credential: Credential,
@@ -93,7 +93,7 @@ export class GssapiExchange {
     bindings: ChannelBindings | null,
   ) {
     this.context = SecurityContext.acceptor({ credential, channelBindings: bindings?.data });
-    this.#bindingsRequired = bindings?.required ?? false;
+    this.#bindings = bindings;
     this.#mechanisms = mechanisms;
     this.#targetNames = targetNames;
   }
@@ -111,7 +111,8 @@ export class GssapiExchange {
       );
     }
     if (anonymous) throw new PolicyError("ANONYMOUS", "the client is anonymous");
-    if (this.#bindingsRequired && (this.context.flags & GSS_C_CHANNEL_BOUND_FLAG) === 0) {
+    const bound = (this.context.flags & GSS_C_CHANNEL_BOUND_FLAG) !== 0;
+    if (this.#bindings?.required && !bound) {
       throw new PolicyError(
         "CHANNEL_BINDINGS_MISSING",
         "the client's context is not bound to this TLS session (tls.channelBindings)",
@@ -129,6 +130,7 @@ export class GssapiExchange {
       principal: initiator,
       mechanism: mechanismName(mechanism),
       acceptor,
+      ...(bound && this.#bindings !== null ? { channelBindings: typeOf(this.#bindings) } : {}),
     };
     return { complete: true, token: output, identity };
   }
@@ -146,6 +148,11 @@ export class GssapiExchange {
   close(): void {
     this.context.close();
   }
+}
+
+/** What stands before the colon. */
+function typeOf({ data }: ChannelBindings): string {
+  return Buffer.from(data.subarray(0, data.indexOf(0x3a))).toString("latin1");
 }
 
 /** A target name as the mechanism will display it; `@` alone at the end where the realm is not known here. */

@@ -10,6 +10,8 @@ export interface Identity {
   readonly mechanism: string | null;
   /** GSS-API: our own name the initiator asked for, `rcmd/proxy.example.test@EXAMPLE.TEST`. */
   readonly acceptor: string | null;
+  /** GSS-API: the type of the channel bindings that the context is bound with; absent where it is not. */
+  readonly channelBindings?: string;
 }
 
 /** Somebody whom no mechanism vouches for. */

@@ -8,20 +8,34 @@ import {
   logObserver,
 } from "../observability/logger.js";
 
+export interface Foreground {
+  /** Where to tell events. */
+  observer: Observer;
+  log: LogDestination;
+  /** Waits for SIGTERM, SIGINT or SIGHUP. */
+  onSignals: typeof onSignals;
+  /** What is to be done before the log ends, in good order or not. What it throws is a failure. */
+  atEnd(finish: (orderly: boolean) => Promise<void>): void;
+}
+
 /**
  * Runs a server in the foreground, with its log on standard output: exit status 0 when `run` is done. What it throws is
  * logged too.
- * @param run gets where to tell events, what waits for SIGTERM, SIGINT or SIGHUP, and where lines of others go
  */
-export async function foreground(
-  level: LogLevel,
-  run: (observer: Observer, signals: typeof onSignals, log: LogDestination) => Promise<void>,
-): Promise<never> {
-  const destination = logDestination(logFailed);
+export async function foreground(level: LogLevel, run: (parts: Foreground) => Promise<void>): Promise<never> {
+  let finish: (orderly: boolean) => Promise<void> = async () => {};
+  const destination = logDestination((error) => logFailed(error, () => finish(false)));
   const logger = createLogger(level, destination);
   try {
-    process.on("uncaughtException", (error) => die(logger, destination, error));
-    await run(logObserver(logger), onSignals, destination);
+    process.on("uncaughtException", (error) => die(logger, destination, error, () => finish(false)));
+    const atEnd = (last: (orderly: boolean) => Promise<void>) => {
+      finish = last;
+    };
+    try {
+      await run({ observer: logObserver(logger), log: destination, onSignals, atEnd });
+    } finally {
+      await finish(true);
+    }
   } catch (error) {
     logger.fatal({ code: (error as { code?: string }).code, reason: (error as Error).message }, "failed");
     throw error;
@@ -33,15 +47,17 @@ export async function foreground(
 }
 
 /** A bug of ours: the state is not to be trusted any further, but the log is. */
-function die(logger: Logger, destination: LogDestination, error: Error): void {
+function die(logger: Logger, destination: LogDestination, error: Error, finish: () => Promise<void>): void {
   logger.fatal({ code: "INTERNAL", reason: error.stack }, "failed");
-  void destination.finish().then(() => process.exit(1));
+  const end = () => destination.finish().then(() => process.exit(1));
+  void finish().then(end, end);
 }
 
 /** Nobody may pass without a trace: without a log there is no service. */
-function logFailed(error: Error): never {
+function logFailed(error: Error, finish: () => Promise<void>): void {
   process.stderr.write(`gssocks: the log can't be written: ${error.message}\n`);
-  process.exit(1);
+  const end = () => process.exit(1);
+  void finish().then(end, end);
 }
 
 /**

@@ -5,7 +5,9 @@ import { Command } from "commander";
 import { parseConfig, readConfig } from "../config/load.js";
 import type { LogLevel } from "../observability/logger.js";
 import { Server } from "../server/server.js";
+import { localCounts } from "../server/shared-counts.js";
 import { Primary, type PrimaryOptions } from "../workers/primary.js";
+import { startAuditTrail } from "./audit-trail.js";
 import { foreground } from "./foreground.js";
 import { ServedMetrics } from "./metrics.js";
 import { serverOptions } from "./server-options.js";
@@ -24,11 +26,17 @@ async function serve(file: string): Promise<void> {
   const source = readConfig(file);
   const config = parseConfig(source, file);
   const workers = config.workers === "auto" ? availableParallelism() : config.workers;
-  await foreground(config.log.level as LogLevel, async (observer, onSignals, log) => {
+  await foreground(config.log.level as LogLevel, async (parts) => {
+    const { trail, observer } = await startAuditTrail(config, parts);
     const metrics = config.metrics === null ? null : new ServedMetrics(config.metrics, () => server.progress);
     const all = metrics?.observer(observer) ?? observer;
     const ownListeners = () => metrics?.bound ?? [];
-    const server: Server = new Server({ ...serverOptions(config, all), ownListeners }, all);
+    const server: Server = new Server(
+      { ...serverOptions(config, all), ownListeners },
+      all,
+      localCounts(),
+      trail,
+    );
     const options: PrimaryOptions = {
       ...config,
       workers,
@@ -38,8 +46,8 @@ async function serve(file: string): Promise<void> {
       ownListeners,
       metrics: metrics?.sum ?? null,
     };
-    const service = workers === 1 ? server : new Primary(options, all, log);
-    const stopped = onSignals(() => service.abort());
+    const service = workers === 1 ? server : new Primary(options, all, parts.log, trail);
+    const stopped = parts.onSignals(() => service.abort());
     try {
       await metrics?.open(service, observer);
       await service.start();

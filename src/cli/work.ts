@@ -1,11 +1,13 @@
 import { parseConfig } from "../config/load.js";
-import type { Observer, ServerEvent } from "../observability/events.js";
+import type { Config } from "../config/schema.js";
+import type { AuditState, Observer, ServerEvent } from "../observability/events.js";
 import type { GatheredLines } from "../observability/gathered-lines.js";
 import { createLogger, type LogLevel, logObserver } from "../observability/logger.js";
 import { Metrics } from "../observability/metrics.js";
 import { workerLog } from "../observability/worker-log.js";
 import { Server } from "../server/server.js";
 import { askedCounts, type ToPrimary } from "../workers/asked-counts.js";
+import { AskedTrail } from "../workers/asked-trail.js";
 import type { PrimaryCalls, WorkerCalls, WorkerSetup } from "../workers/calls.js";
 import { Channel } from "../workers/channel.js";
 import { serverOptions } from "./server-options.js";
@@ -19,6 +21,8 @@ const PATIENCE = 1000;
 /** Does what the primary says, to the end of this process. */
 export function work(): void {
   let started: Promise<{ server: Server; metrics: Metrics | null }> | null = null;
+  let trail: AskedTrail | null = null;
+  let audit: AuditState = { full: null, inOrder: true };
   let ending = false;
 
   /** Without the primary nothing is counted and nothing is logged, so nobody is served. */
@@ -35,7 +39,10 @@ export function work(): void {
 
   const primary: ToPrimary = new Channel<PrimaryCalls, WorkerCalls>(process, {
     async start(setup) {
-      started = startServer(setup, log, primary);
+      const config = parseConfig(setup.source, setup.file);
+      trail = new AskedTrail(primary, config.audit.onFull === "block");
+      trail.state = audit;
+      started = startServer(config, setup, log, primary, trail);
       return started.then(
         () => null,
         (error: Error) => error.message,
@@ -45,8 +52,9 @@ export function work(): void {
       const server = (await started)?.server;
       ending = true;
       const { sessions = 0 } = server ?? {};
-      void server?.stop(drain).then(() => {
+      void server?.stop(drain).then(async () => {
         log.flush();
+        await trail?.flush();
         process.exit(0);
       });
       return sessions;
@@ -64,15 +72,20 @@ export function work(): void {
     async metrics() {
       return (await started)?.metrics?.json() ?? null;
     },
+    auditState(state) {
+      audit = state;
+      if (trail !== null) trail.state = state;
+    },
   });
 }
 
 async function startServer(
-  { file, source, sockets, ownListeners }: WorkerSetup,
+  config: Config,
+  { sockets, ownListeners }: WorkerSetup,
   log: GatheredLines,
   primary: ToPrimary,
+  trail: AskedTrail,
 ): Promise<{ server: Server; metrics: Metrics | null }> {
-  const config = parseConfig(source, file);
   const logger = createLogger(config.log.level as LogLevel, log, { worker: process.pid });
   process.on("uncaughtException", (error) => {
     logger.fatal({ code: "INTERNAL", reason: error.stack }, "failed");
@@ -86,14 +99,15 @@ async function startServer(
     metrics?.observer(event);
     // The primary's own check has warned already.
     if (TOLD.includes(event.type) || (event.type === "warning" && !serving)) return;
-    all(event);
+    if (event.type === "decision" || event.type === "session-closed") trail.add(event.record);
+    else all(event);
   };
   const options = {
     ...serverOptions(config, observer),
     identd: null,
     ownListeners: () => ownListeners,
   };
-  const server: Server = new Server(options, observer, askedCounts(primary));
+  const server: Server = new Server(options, observer, askedCounts(primary), trail);
   await server.start(sockets);
   serving = true;
   return { server, metrics };

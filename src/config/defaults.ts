@@ -38,6 +38,12 @@ export const DEFAULTS = {
   total: null,
   drain: 30 * SECOND,
   logLevel: "info",
+  /** Nobody passes without a trace. */
+  auditOnFull: "block",
+  auditQueue: 10_000,
+  auditFsync: SECOND,
+  syslogAddress: "/dev/log",
+  journaldSocket: "/run/systemd/journal/socket",
   identdAddress: "*:113",
   identdSocket: "/run/gssocks/identd.sock",
   metricsAddress: "127.0.0.1:9464",

@@ -5,6 +5,7 @@ import { AUTH_METHODS } from "../policy/auth-methods.js";
 import { parseDestinationPattern } from "../policy/destination-pattern.js";
 import type { Effect } from "../policy/matchers.js";
 import { Rule, type RuleBody } from "../policy/rule.js";
+import { audit } from "./audit.js";
 import { DEFAULTS } from "./defaults.js";
 import {
   count,
@@ -125,6 +126,7 @@ export const configSchema = z
     penalties: penalties.prefault({}),
     timeouts: timeouts.prefault({}),
     log: log.prefault({}),
+    audit: audit.prefault({}),
     identd: identd.optional(),
     metrics: metrics.optional(),
   })

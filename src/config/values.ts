@@ -42,6 +42,19 @@ export function parsePeerAddress(text: string): ListenAddress {
   return address;
 }
 
+export type SyslogAddress =
+  | { readonly protocol: "unix"; readonly path: string }
+  | ({ readonly protocol: "udp" | "tcp" } & ListenAddress);
+
+/** @param text `/dev/log`, `udp://192.0.2.1:514`, `tcp://[2001:db8::1]:601` */
+export function parseSyslogAddress(text: string): SyslogAddress {
+  if (text.startsWith("/")) return { protocol: "unix", path: parseSocketPath(text) };
+  const [, protocol, peer = ""] = /^(udp|tcp):\/\/(.*)$/s.exec(text) ?? [];
+  if (protocol !== "udp" && protocol !== "tcp")
+    throw wrong("/dev/log, udp://IP:PORT or tcp://IP:PORT, as udp://192.0.2.1:514", text);
+  return { protocol, ...parsePeerAddress(peer) };
+}
+
 /** @param text an IP address, IPv6 without brackets */
 export function parseAddress(text: string): string {
   const address = parseIp(text);

@@ -2,30 +2,72 @@
 import type { Identity } from "../auth/identity.js";
 import type { AuthMethodName } from "../policy/auth-methods.js";
 
-/** One record at the end of every session: who went where, and why it ended as it did. */
-export interface AuditRecord {
+/** What both kinds of audit record hold; null is not known, or not come to. */
+interface Audited {
+  /** When it was made, ISO 8601 in UTC. */
+  time: string;
   session: string;
-  /** The client's `address:port`. */
-  client: string;
+  /** The process that served it, where there are several; the same is a field of that process's log lines. */
+  worker: number | null;
   /** Our `address:port` it came to. */
   listener: string;
-  principal: string | null;
-  /** How it was authenticated; null where it came to nothing. */
+  /** The client's `address:port`. */
+  client: string;
+  /** How it was authenticated. */
   method: AuthMethodName | null;
   /** GSS-API's. */
   mechanism: string | null;
+  principal: string | null;
+  /** The local user that the principal is mapped to. */
+  localName: string | null;
+  /** GSS-API: our own name that the client asked for. */
+  targetName: string | null;
+  /** The type of the TLS channel bindings that the security context is bound with. */
+  channelBindings: string | null;
   level: string | null;
   command: string | null;
   /** What the client asked for, `host:port`. */
   destination: string | null;
-  /** The address that was dialed, `address:port`. */
-  address: string | null;
   /** The rule that decided, counted from 1; null where none matched or none was asked. */
   rule: number | null;
-  outcome: "completed" | "denied" | "failed";
-  /** Stable code of the error; null where it completed. */
+  /** Stable code of the error; null where there is none. */
   code: string | null;
   reason: string;
+}
+
+/** One for each request, and for each destination of an association, before anything is sent there. */
+export interface AuditDecision extends Audited {
+  type: "decision";
+  /** Null where it came to none: `code` says why, as for a name that does not exist. */
+  decision: "allow" | "deny" | null;
+  /** Those that may be dialed, in the order they are tried. */
+  addresses: readonly string[];
+  /** Destinations of the association that were refused since its last such record, too many to tell of each. */
+  untold: number;
+}
+
+/** The parts of a session, in their order. */
+export type Phase =
+  | "tls"
+  | "method"
+  | "authentication"
+  | "level"
+  | "request"
+  | "decision"
+  | "dns"
+  | "connect"
+  | "relay";
+
+/** One at the end of every session: who went where, and why it ended as it did. */
+export interface AuditSession extends Audited {
+  type: "session";
+  /** When the client connected, ISO 8601 in UTC. */
+  began: string;
+  /** The peer of CONNECT or BIND, `address:port`. */
+  address: string | null;
+  outcome: "completed" | "denied" | "failed";
+  /** REP of the last reply (RFC 1928 §6); null where no reply was sent. */
+  rep: number | null;
   /** Plain octets, client to destination. */
   bytesUp: number;
   /** Plain octets, destination to client. */
@@ -35,6 +77,36 @@ export interface AuditRecord {
   sealedDown: number;
   /** Seconds. */
   duration: number;
+  /** Seconds in each part that was come to. */
+  phases: Partial<Record<Phase, number>>;
+}
+
+export type AuditRecord = AuditDecision | AuditSession;
+
+/** Whether the audit trail takes records, as far as that can be told before. */
+export interface AuditState {
+  /** Why no further session may begin; null where one may. */
+  readonly full: string | null;
+  /** Records are written and find room. */
+  readonly inOrder: boolean;
+}
+
+/** What the audit trail says to those who would let somebody pass. */
+export interface AuditGate {
+  /** Why no further session may begin; null where one may. */
+  readonly full: string | null;
+  /** Fulfilled when every record told so far is written, or need not be waited for. */
+  written(): Promise<void>;
+  /** The same, but at once while records are written and find room: for what can't wait each time. */
+  room(): Promise<void>;
+}
+
+/** The audit trail, for those that have records of others. */
+export interface AuditRecords extends AuditGate {
+  readonly state: AuditState;
+  add(record: AuditRecord): void;
+  /** Calls `changed` with each new state. */
+  watch(changed: (state: AuditState) => void): void;
 }
 
 /** A session, as far as it is known. */
@@ -86,7 +158,7 @@ export type ServerEvent =
       dropped: Readonly<Record<string, number>>;
     }
   /** The client is known and has said what it wants, or the session ended before. One for each session. */
-  | { type: "handshake"; method: AuthMethodName | null; outcome: AuditRecord["outcome"] }
+  | { type: "handshake"; method: AuthMethodName | null; outcome: AuditSession["outcome"] }
   /**
    * The session can't go on; `step` names the part of the protocol it was in. `major`: where a GSS-API call failed, its
    * major status, as `GSS_S_DEFECTIVE_TOKEN`. `limit`: the key of the configuration whose limit it is.
@@ -100,7 +172,11 @@ export type ServerEvent =
       major: string | null;
       limit: string | null;
     }
-  | { type: "session-closed"; record: AuditRecord }
+  /** What was decided about a request, or about a destination of an association. */
+  | { type: "decision"; record: AuditDecision }
+  | { type: "session-closed"; record: AuditSession }
+  /** The audit trail can't be written, is full (`reason`), or is well again (null). `dropped`: records, since the start. */
+  | { type: "audit-trail"; reason: string | null; waiting: number; dropped: number }
   /** Our Ident server was asked about `client`'s connection from `address`; `source` knew the answer, or nobody did. */
   | {
       type: "ident-answered";

@@ -1,6 +1,5 @@
 /** Events to JSON lines by pino: one line an event, with a session id where there is one. */
 import { type DestinationStream, type Logger, pino } from "pino";
-import { auditTrail } from "./audit.js";
 import type { Observer, ServerEvent } from "./events.js";
 import { gatheredLines } from "./gathered-lines.js";
 
@@ -30,16 +29,21 @@ export function createLogger(
 }
 
 export function logObserver(logger: Logger): Observer {
-  const trail = auditTrail(logger);
-  return (event) => {
-    if (event.type === "session-closed") trail(event.record);
-    else log(logger, event);
-  };
+  return (event) => log(logger, event);
 }
 
 /** The fields that every session comes by are named one by one: spreads cost ten times as much. */
-function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed" }>): void {
+function log(logger: Logger, event: ServerEvent): void {
   switch (event.type) {
+    // The audit trail's.
+    case "decision":
+    case "session-closed":
+      return;
+    case "audit-trail": {
+      const { type, reason, ...fields } = event;
+      if (reason === null) return logger.warn(fields, "audit trail works again");
+      return logger.error({ ...fields, reason }, "audit trail fails");
+    }
     case "listening":
       return logger.info({ address: event.address, port: event.port }, "listening");
     case "metrics-listening":
@@ -128,8 +132,12 @@ function log(logger: Logger, event: Exclude<ServerEvent, { type: "session-closed
 }
 
 export interface LogDestination extends DestinationStream {
+  /** A line could not be written. */
+  readonly failed: boolean;
   /** Fulfilled when no more waits to be written than a reader may be behind. */
   room(): Promise<void>;
+  /** Fulfilled when every line so far has been written; never where that fails. */
+  written(): Promise<void>;
   /** Writes what is left. Nothing may be logged afterwards. */
   finish(): Promise<void>;
 }
@@ -141,7 +149,9 @@ export interface LogDestination extends DestinationStream {
 export function logDestination(failed: (error: Error) => void): LogDestination {
   const stream = pino.destination({ fd: 1, sync: false });
   // pino's own listener goes on in silence when nobody reads any more, and its exit hook retries for ever on a full disk.
+  let broken = false;
   stream.removeAllListeners("error").on("error", (error: Error) => {
+    broken = true;
     stream.destroy();
     failed(error);
   });
@@ -152,19 +162,56 @@ export function logDestination(failed: (error: Error) => void): LogDestination {
     for (const resolve of waiting) resolve();
     waiting = [];
   });
+  const octets = new WrittenOctets();
+  stream.on("write", (count: number) => octets.wrote(count));
   const lines = gatheredLines((text) => {
+    if (broken || text === "") return;
+    octets.gave(Buffer.byteLength(text));
     full = !stream.write(text);
   });
   return {
+    get failed() {
+      return broken;
+    },
     write: lines.write,
     room: async () => {
       if (full) await new Promise<void>((resolve) => waiting.push(resolve));
     },
+    written: async () => {
+      // Those that come in the same turn go with it.
+      await new Promise<void>((turn) => setImmediate(turn));
+      lines.flush();
+      await octets.written();
+    },
     finish: () =>
       new Promise((resolve) => {
         lines.flush();
+        if (broken) return resolve();
         stream.once("close", resolve);
         stream.end();
       }),
   };
+}
+
+/** Whether what was given is written. */
+class WrittenOctets {
+  #given = 0;
+  #written = 0;
+  readonly #waiting: { until: number; resolve: () => void }[] = [];
+
+  gave(octets: number): void {
+    this.#given += octets;
+  }
+
+  wrote(octets: number): void {
+    this.#written += octets;
+    while (this.#waiting[0] !== undefined && this.#waiting[0].until <= this.#written)
+      this.#waiting.shift()?.resolve();
+  }
+
+  async written(): Promise<void> {
+    const until = this.#given;
+    if (until > this.#written)
+      await new Promise<void>((resolve) => void this.#waiting.push({ until, resolve }));
+  }
 }

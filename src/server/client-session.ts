@@ -34,6 +34,7 @@ export class ClientSession {
     this.#socket = socket;
     this.#record = record;
     this.#options = options;
+    if (tls !== null) record.enter("tls");
     this.done = tls === null ? this.#connect(socket, null, options.timeouts.handshake) : this.#secure(tls);
   }
 
@@ -51,6 +52,7 @@ export class ClientSession {
 
   #connect(socket: Socket, tls: TlsAcceptor | null, handshake: number): Promise<void> {
     const { services, policy, socks4 } = this.#options;
+    this.#record.enter("method");
     const secured = tls === null ? null : (socket as TLSSocket);
     const certified = secured === null ? null : (tls?.identity(secured) ?? null);
     const methods = methodsFor(policy, plainAddress(socket.remoteAddress ?? ""), certified !== null);

@@ -1,7 +1,7 @@
 /** What a request asks for (RFC 1928 §4), once it is known who asks: judged by the rules, then done. */
 import type { Socket } from "node:net";
 import { GssocksError, PeerError, PolicyError } from "../errors.js";
-import type { Observer } from "../observability/events.js";
+import type { AuditDecision, AuditGate, Observer } from "../observability/events.js";
 import { type AuthMethodName, isProven } from "../policy/auth-methods.js";
 import type { Decision } from "../policy/decision.js";
 import type { Ruleset } from "../policy/ruleset.js";
@@ -62,6 +62,7 @@ export interface CommandOptions {
   /** Milliseconds; Infinity for no limit. */
   timeouts: AssociationTimeouts & { connect: number; bind: number };
   observer: Observer;
+  audit: AuditGate;
 }
 
 export interface Asking {
@@ -105,26 +106,35 @@ export class Command {
 
   /** @throws GssocksError with the REP */
   async carryOut(cmd: number, dst: Endpoint, asking: Asking): Promise<void> {
-    const name = COMMANDS[cmd];
-    const rep = REP.COMMAND_NOT_SUPPORTED;
-    if (name === undefined) {
-      throw new PeerError("COMMAND_UNSUPPORTED", `the command ${commandName(cmd)} is not supported`, { rep });
-    }
-    if (!this.#options.commands.commands.includes(name)) {
-      throw new PolicyError("COMMAND_NOT_ALLOWED", `the command ${name} is not allowed (commands)`, { rep });
+    this.#record.enter("decision");
+    const name = this.#served(cmd);
+    if (name instanceof GssocksError) {
+      await this.#decided(dst, name);
+      throw name;
     }
     if (name === "connect") await this.#connect(dst, asking);
     else if (name === "bind") await this.#bind(dst, asking);
     else await this.#associate(dst, asking);
   }
 
+  #served(cmd: number): CommandName | GssocksError {
+    const name = COMMANDS[cmd];
+    const rep = REP.COMMAND_NOT_SUPPORTED;
+    if (name === undefined) {
+      const what = `the command ${commandName(cmd)} is not supported`;
+      return new PeerError("COMMAND_UNSUPPORTED", what, { rep });
+    }
+    if (this.#options.commands.commands.includes(name)) return name;
+    return new PolicyError("COMMAND_NOT_ALLOWED", `the command ${name} is not allowed (commands)`, { rep });
+  }
+
   /** @param destination close that too: nobody else looks after it */
   close(destination: boolean): void {
+    this.#refused?.close();
     this.#closed = true;
     this.#dialing?.abort();
     this.#forget();
     if (destination) this.#destination?.destroy();
-    this.#refused?.close();
     if (this.#association === null) return;
     this.#association.close();
     const { subject } = this.#record;
@@ -134,6 +144,7 @@ export class Command {
   async #connect(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
     const authorized = await this.#authorize(dst, method, signal);
     if (this.#closed) return;
+    this.#record.enter("connect");
     this.#dialing = new Dialing([...authorized.keys()], dst.port, this.#options.timeouts.connect);
     const { address, socket } = await this.#dialing.done;
     this.#dialing = null;
@@ -156,6 +167,7 @@ export class Command {
       anybody ? ruleset.evaluate({ name: null, address, port: dst.port, method }) : authorized.get(address);
     const accepts = (address: string) => judge(address)?.effect === "allow";
     const address = anybody ? (this.#socket.localAddress as string) : await facingAddress(first, dst.port);
+    this.#record.enter("connect");
     const { ports } = commands.bind;
     const bound = await bind({ address, ports, accepts, timeout: timeouts.bind, signal: signal() });
     reply(bound.bnd);
@@ -167,10 +179,12 @@ export class Command {
 
   /** Each destination is judged when the client first sends to it; `announced` is where it says it will send from. */
   async #associate(announced: Endpoint, { method, datagrams, reply, signal }: Asking): Promise<void> {
-    const { commands, timeouts, observer } = this.#options;
+    const { commands, timeouts } = this.#options;
+    await this.#decided(announced, new Map());
+    if (this.#closed) return;
     const { ports, advertise, destinations, datagramsPerSecond, fromAnyone } = commands.udp;
     this.#allowed = new LruMap(destinations);
-    this.#refused = new RefusedDestinations(this.#record.subject, destinations, observer);
+    this.#refused = new RefusedDestinations(destinations, (...refused) => this.#tellRefused(...refused));
     const relay = await UdpAssociation.open({
       address: this.#socket.localAddress as string,
       advertised: advertise ?? undefined,
@@ -192,9 +206,11 @@ export class Command {
       const [first] = authorized.values();
       this.#record.known.rule = first?.rule ?? null;
       await this.#admit(method);
+      await this.#decided(dst, authorized);
       return authorized;
     } catch (error) {
       if (error instanceof DeniedError) this.#record.known.rule = error.decision.rule;
+      if (error instanceof GssocksError) await this.#decided(dst, error);
       throw error;
     }
   }
@@ -207,6 +223,19 @@ export class Command {
     if (full !== null) throw new LimitError(full);
   }
 
+  /** Fulfilled when the record is written: nothing may come of the decision before. */
+  #decided(dst: Endpoint, outcome: Authorized | GssocksError): Promise<void> {
+    this.#tellDecision(dst, outcome);
+    return this.#options.audit.written();
+  }
+
+  /** None follows the session's own record. */
+  #tellDecision(dst: Endpoint, outcome: Authorized | GssocksError, untold = 0): void {
+    if (this.#closed) return;
+    const judged = { destination: formatEndpoint(dst), ...judgement(outcome) };
+    this.#options.observer({ type: "decision", record: this.#record.decided(judged, untold) });
+  }
+
   async #authorizeDatagrams(
     dst: Endpoint,
     method: AuthMethodName,
@@ -215,9 +244,12 @@ export class Command {
     try {
       const authorized = await this.#judge(dst, method, signal);
       this.#tellAllowed(dst, authorized);
+      await this.#options.audit.room();
       return [...authorized.keys()];
     } catch (error) {
       if (error instanceof GssocksError) this.#refused?.add(dst, error);
+      this.#allowed?.delete(formatEndpoint(dst));
+      await this.#options.audit.room();
       throw error;
     }
   }
@@ -225,7 +257,13 @@ export class Command {
   #judge(dst: Endpoint, method: AuthMethodName, signal: Asking["signal"]): Promise<Authorized> {
     const { ruleset, resolver } = this.#options;
     const client = lookupClient(this.#record.subject.principal, method, this.#socket.remoteAddress ?? "");
-    return authorize(ruleset, dst, method, (name) => resolver.resolve(name, client, { signal: signal() }));
+    return authorize(ruleset, dst, method, (name) => {
+      const found = resolver.resolve(name, client, { signal: signal() });
+      // Of the request itself, not of what an association sends.
+      if (this.#allowed !== null) return found;
+      this.#record.enter("dns");
+      return found.finally(() => this.#record.enter("decision"));
+    });
   }
 
   #tellAllowed(dst: Endpoint, authorized: Authorized): void {
@@ -233,8 +271,18 @@ export class Command {
     const [[address, { rule }] = ["", { rule: null }]] = authorized;
     if (this.#allowed?.get(destination)) return;
     this.#allowed?.set(destination, true);
+    this.#refused?.forget(dst);
     const { subject } = this.#record;
     this.#options.observer({ type: "destination-allowed", subject, destination, address, rule });
+    this.#tellDecision(dst, authorized);
+  }
+
+  #tellRefused(dst: Endpoint, error: GssocksError, untold: number): void {
+    const { subject } = this.#record;
+    const { code, message: reason } = error;
+    const destination = formatEndpoint(dst);
+    this.#options.observer({ type: "destination-refused", subject, destination, code, reason, untold });
+    this.#tellDecision(dst, error, untold);
   }
 
   #joined(destination: Socket, method: AuthMethodName): void {
@@ -260,6 +308,20 @@ function lookupClient(principal: string | null, method: AuthMethodName, source: 
 
 function isVerified(method: AuthMethodName): boolean {
   return method === "gssapi" || method === "password" || method === "certificate";
+}
+
+function judgement(
+  outcome: Authorized | GssocksError,
+): Pick<AuditDecision, "decision" | "addresses" | "rule" | "code" | "reason"> {
+  if (outcome instanceof GssocksError) {
+    const { code, message: reason } = outcome;
+    const decision = outcome instanceof PolicyError ? "deny" : null;
+    const rule = outcome instanceof DeniedError ? outcome.decision.rule : null;
+    return { decision, addresses: [], rule, code, reason };
+  }
+  const [first] = outcome.values();
+  const { rule, reason } = first ?? { rule: null, reason: "each destination is judged when it is sent to" };
+  return { decision: "allow", addresses: [...outcome.keys()], rule, code: null, reason };
 }
 
 function addressOf(socket: Socket, end: "local" | "remote"): TcpAddress {

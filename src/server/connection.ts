@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import type { Identity } from "../auth/identity.js";
 import { type GssocksError, PeerError } from "../errors.js";
 import type { SecurityContext } from "../gss/security-context.js";
-import type { AuditRecord, Observer } from "../observability/events.js";
+import type { AuditSession, Observer } from "../observability/events.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
 import { MTYP, REP } from "../protocol/constants.js";
 import { encodeGssapiMessage } from "../protocol/gssapi-message.js";
@@ -167,6 +167,7 @@ export class Connection {
   #carryOut(effect: ServerEffect): void {
     const { observer } = this.#options;
     const { subject } = this.#record;
+    this.#record.follow(effect);
     switch (effect.type) {
       case "methods":
         observer({ type: "method-selected", subject, offered: effect.methods, selected: effect.selected });
@@ -182,7 +183,6 @@ export class Connection {
       case "open-level":
         return this.#openLevel(effect.token);
       case "seal-level": {
-        this.#record.known.level = effect.level;
         observer({ type: "level-agreed", subject, offered: effect.offered, level: effect.level });
         return this.#sendLevel(effect.level, effect.nec);
       }
@@ -210,12 +210,9 @@ export class Connection {
 
   #identified(identity: Identity | null): void {
     if (identity === null) return;
-    const { subject, known } = this.#record;
     this.#identity = identity;
-    subject.principal = identity.principal;
-    known.method = identity.method;
-    known.mechanism = identity.mechanism;
-    this.#options.observer({ type: "authenticated", subject, identity });
+    this.#record.identified(identity);
+    this.#options.observer({ type: "authenticated", subject: this.#record.subject, identity });
   }
 
   async #verify(username: string, password: Buffer): Promise<void> {
@@ -398,7 +395,7 @@ export class Connection {
     return octetsOf(carrying, [this.#sealed, this.#sealedDatagrams]);
   }
 
-  #tellHandshake(outcome: AuditRecord["outcome"]): void {
+  #tellHandshake(outcome: AuditSession["outcome"]): void {
     this.#record.handshake(outcome, this.#auth.method, this.#options.observer);
   }
 }

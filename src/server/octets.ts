@@ -1,8 +1,8 @@
-import type { AuditRecord } from "../observability/events.js";
+import type { AuditSession } from "../observability/events.js";
 import type { Carried } from "../relay/carrier.js";
 
 /** What a session has carried. */
-export type Octets = Pick<AuditRecord, "bytesUp" | "bytesDown" | "sealedUp" | "sealedDown">;
+export type Octets = Pick<AuditSession, "bytesUp" | "bytesDown" | "sealedUp" | "sealedDown">;
 
 export const NO_OCTETS: Octets = { bytesUp: 0, bytesDown: 0, sealedUp: 0, sealedDown: 0 };
 

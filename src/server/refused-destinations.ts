@@ -3,7 +3,6 @@
  * goes on sending fills no disk, and of so many a second, so that one that goes through all addresses does not either.
  */
 import type { GssocksError } from "../errors.js";
-import type { Observer, ServerEvent, SessionSubject } from "../observability/events.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
 import { LruMap } from "../relay/lru-map.js";
 import { TokenBucket } from "../relay/token-bucket.js";
@@ -11,21 +10,20 @@ import { TokenBucket } from "../relay/token-bucket.js";
 /** Of one association. */
 const EVENTS_PER_SECOND = 10;
 
-type Refused = Extract<ServerEvent, { type: "destination-refused" }>;
+/** `untold`: others since the last that was told of. */
+type Tell = (dst: Endpoint, error: GssocksError, untold: number) => void;
 
 export class RefusedDestinations {
-  readonly #subject: SessionSubject;
-  readonly #observer: Observer;
+  readonly #tell: Tell;
   readonly #told: LruMap<true>;
   readonly #rate: TokenBucket;
   #untold = 0;
   /** The last that was not told of. */
-  #last: Refused | null = null;
+  #last: { dst: Endpoint; error: GssocksError } | null = null;
 
   /** @param remembered destinations, not to be told of again */
-  constructor(subject: SessionSubject, remembered: number, observer: Observer, clock?: () => number) {
-    this.#subject = subject;
-    this.#observer = observer;
+  constructor(remembered: number, tell: Tell, clock?: () => number) {
+    this.#tell = tell;
     this.#told = new LruMap(remembered);
     this.#rate = new TokenBucket(EVENTS_PER_SECOND, clock);
   }
@@ -34,28 +32,27 @@ export class RefusedDestinations {
     const destination = formatEndpoint(dst);
     if (this.#told.get(destination)) return;
     this.#told.set(destination, true);
-    const { code, message: reason } = error;
-    const event: Refused = {
-      type: "destination-refused",
-      subject: this.#subject,
-      destination,
-      code,
-      reason,
-      untold: this.#untold,
-    };
-    if (this.#rate.take()) return this.#tell(event);
-    this.#last = event;
+    if (this.#rate.take()) return this.#say({ dst, error });
+    this.#last = { dst, error };
     this.#untold += 1;
+  }
+
+  /** It was allowed since: the next time is told of again. */
+  forget(dst: Endpoint): void {
+    this.#told.delete(formatEndpoint(dst));
   }
 
   /** Tells how many there were that it has not told of. */
   close(): void {
-    if (this.#last !== null) this.#tell(this.#last);
+    if (this.#last === null) return;
+    this.#untold -= 1;
+    this.#say(this.#last);
   }
 
-  #tell(event: Refused): void {
+  #say({ dst, error }: { dst: Endpoint; error: GssocksError }): void {
+    const untold = this.#untold;
     this.#last = null;
     this.#untold = 0;
-    this.#observer(event);
+    this.#tell(dst, error, untold);
   }
 }

@@ -9,7 +9,7 @@ import { PasswordMethod } from "../auth/username-password.js";
 import type { SessionLimits } from "../config/limits.js";
 import { GssocksError } from "../errors.js";
 import { FastContext } from "../gss/fast-context.js";
-import type { Observer } from "../observability/events.js";
+import type { AuditGate, Observer } from "../observability/events.js";
 import { ownListenerTest } from "../policy/protected-destinations.js";
 import type { Rule } from "../policy/rule.js";
 import { Ruleset } from "../policy/ruleset.js";
@@ -68,6 +68,7 @@ export interface ServerOptions extends CommandSettings {
 export class Server {
   readonly #options: ServerOptions;
   readonly #observer: Observer;
+  readonly #audit: AuditGate;
   readonly #counts: SharedCounts;
   readonly #limits: Limits;
   readonly #penalties: Penalties;
@@ -81,10 +82,19 @@ export class Server {
   #identd: IdentdSocket | null = null;
   #state: "starting" | "serving" | "draining" | "stopped" = "starting";
 
-  /** @param counts shared with other servers, where this one is not alone */
-  constructor(options: ServerOptions, observer: Observer, counts = localCounts()) {
+  /**
+   * @param counts shared with other servers, where this one is not alone
+   * @param audit has the word on who may pass; where absent, no record is waited for
+   */
+  constructor(
+    options: ServerOptions,
+    observer: Observer,
+    counts = localCounts(),
+    audit: AuditGate = NO_GATE,
+  ) {
     this.#options = options;
     this.#observer = observer;
+    this.#audit = audit;
     this.#counts = counts;
     this.#limits = new Limits(options.limits, {
       places: counts.places,
@@ -186,6 +196,7 @@ export class Server {
       slowDown: (address, code) => this.#penalties.slowDown(plainAddress(address), code),
       timeouts,
       observer: this.#observer,
+      audit: this.#audit,
     };
   }
 
@@ -252,6 +263,11 @@ export class Server {
     if (remoteAddress === undefined) return void socket.destroy();
     const source = plainAddress(remoteAddress);
     const client = formatEndpoint({ host: parseHost(remoteAddress), port: remotePort });
+    const { full } = this.#audit;
+    if (full !== null) {
+      this.#observer({ type: "connection-refused", client, code: "AUDIT_FULL", reason: full });
+      return reset(socket);
+    }
     // Nobody else listens to it as yet.
     socket.on("error", nothing);
     const quota = await this.#limits.begin(source, this.#penalties.bound(source));
@@ -270,9 +286,12 @@ export class Server {
     this.#observer({ type: "session-opened", subject: record.subject, listener });
     const session = new ClientSession(socket, record, tls, options);
     this.#sessions.add(session);
-    void session.done.then(() => quota.end());
+    // Its place is kept until its record finds room: so many sessions, so many records more than may wait.
+    void session.done.then(() => this.#audit.room()).then(() => quota.end());
   }
 }
+
+const NO_GATE: AuditGate = { full: null, written: async () => {}, room: async () => {} };
 
 /** Those that some client may choose. */
 function methodsOf({ methods, sources }: MethodPolicy): MethodName[] {

@@ -1,5 +1,6 @@
 /** What a worker and the primary have to say to each other. */
 import type { Outcome } from "../auth/password-throttle.js";
+import type { AuditRecord, AuditState } from "../observability/events.js";
 import type { MetricsAsJson } from "../observability/metrics-sum.js";
 import type { Listener, ListeningSocket } from "../server/listener.js";
 import type { Owner, TcpAddress } from "../server/outgoing.js";
@@ -28,6 +29,12 @@ export interface PrimaryCalls {
   beginAttempt(attempt: number, username: string, address: string): string | null;
   giveUpAttempt(attempt: number): void;
   settleAttempt(attempt: number, outcome: Outcome): void;
+  /** {@link AuditRecords} */
+  addRecord(record: AuditRecord): void;
+  /** Answered when what was added before is written. */
+  recordsWritten(): null;
+  /** Answered at once: what was added before is with the primary. */
+  recordsTaken(): null;
 }
 
 /** A worker carries these out. */
@@ -47,4 +54,6 @@ export interface WorkerCalls {
   ping(): true;
   /** Null where they are not wanted. */
   metrics(): MetricsAsJson | null;
+  /** The audit trail's. */
+  auditState(state: AuditState): void;
 }

@@ -4,7 +4,7 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
-import type { Observer } from "../observability/events.js";
+import type { AuditRecords, Observer } from "../observability/events.js";
 import type { MetricsSum } from "../observability/metrics-sum.js";
 import { IdentdSocket, type IdentdSocketOptions } from "../server/identd-socket.js";
 import { Listener, type ListenerAddress, type ListeningSocket } from "../server/listener.js";
@@ -51,11 +51,17 @@ export class Primary {
   #identd: IdentdSocket | null = null;
   #stopping = false;
 
-  /** @param lines where the workers' log goes */
-  constructor(options: PrimaryOptions, observer: Observer, lines: LineSink) {
+  /**
+   * @param lines where the workers' log goes
+   * @param trail where their audit records go
+   */
+  constructor(options: PrimaryOptions, observer: Observer, lines: LineSink, trail: AuditRecords) {
     this.#options = options;
     this.#observer = observer;
-    this.#parts = { counts: localCounts(), lines };
+    this.#parts = { counts: localCounts(), lines, trail };
+    trail.watch((state) => {
+      for (const worker of this.#workers) worker.auditState(state);
+    });
   }
 
   /** @throws what the check throws, NetworkError (CANNOT_LISTEN, WORKER_FAILED); nothing stays open then, and no worker */

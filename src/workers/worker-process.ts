@@ -1,6 +1,7 @@
 /** One worker, as the primary sees it: from when it is forked until its end. */
 import type { ChildProcess } from "node:child_process";
 import { NetworkError } from "../errors.js";
+import type { AuditRecords, AuditState } from "../observability/events.js";
 import type { MetricsAsJson } from "../observability/metrics-sum.js";
 import { SESSIONS } from "../server/limits.js";
 import type { Owner, TcpAddress } from "../server/outgoing.js";
@@ -30,11 +31,11 @@ export class WorkerProcess {
   constructor(
     child: ChildProcess,
     { sockets, ...setup }: WorkerSetup,
-    { counts, lines }: { counts: SharedCounts; lines: LineSink },
+    { counts, lines, trail }: { counts: SharedCounts; lines: LineSink; trail: AuditRecords },
   ) {
     this.#child = child;
     this.pid = child.pid ?? 0;
-    const share = new WorkerShare(counts);
+    const share = new WorkerShare(counts, trail);
     this.#channel = new Channel<WorkerCalls, PrimaryCalls>(child, share);
     const relayed =
       child.stdout === null ? Promise.resolve() : relayLines(child.stdout, lines).catch(() => {});
@@ -51,6 +52,7 @@ export class WorkerProcess {
       await relayed;
       return { code, signal, sessions };
     });
+    this.auditState(trail.state);
     const numbered = sockets.map((_, index) => ({ descriptor: FIRST_SOCKET + index }));
     this.ready = this.#channel.call("start", { ...setup, sockets: numbered }).then((reason) => {
       if (reason === null) return;
@@ -68,6 +70,10 @@ export class WorkerProcess {
 
   abort(): void {
     this.#channel.tell("abort");
+  }
+
+  auditState(state: AuditState): void {
+    this.#channel.tell("auditState", state);
   }
 
   kill(): void {

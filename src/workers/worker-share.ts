@@ -1,5 +1,6 @@
-/** What one worker holds of what counts across connections; given back when the worker is gone. */
+/** What one worker holds of what counts across connections, given back when the worker is gone; and its audit records. */
 import type { Outcome, Settle } from "../auth/password-throttle.js";
+import type { AuditRecord, AuditRecords } from "../observability/events.js";
 import type { Place, SharedCounts } from "../server/shared-counts.js";
 import type { PrimaryCalls } from "./calls.js";
 import type { Handlers } from "./channel.js";
@@ -9,10 +10,12 @@ export class WorkerShare implements Handlers<PrimaryCalls> {
   readonly #places = new Map<string, number>();
   readonly #waiting = new Map<number, AbortController>();
   readonly #attempts = new Map<number, Settle>();
+  readonly #trail: AuditRecords;
   #gone = false;
 
-  constructor(counts: SharedCounts) {
+  constructor(counts: SharedCounts, trail: AuditRecords) {
     this.#counts = counts;
+    this.#trail = trail;
   }
 
   /** Places of this kind. */
@@ -79,5 +82,18 @@ export class WorkerShare implements Handlers<PrimaryCalls> {
   settleAttempt(attempt: number, outcome: Outcome): void {
     this.#attempts.get(attempt)?.(outcome);
     this.#attempts.delete(attempt);
+  }
+
+  addRecord(record: AuditRecord): void {
+    this.#trail.add(record);
+  }
+
+  async recordsWritten(): Promise<null> {
+    await this.#trail.written();
+    return null;
+  }
+
+  recordsTaken(): null {
+    return null;
   }
 }

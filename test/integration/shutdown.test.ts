@@ -20,15 +20,12 @@ const SIZE = 50_000_000;
 const DRAIN = 60_000;
 
 function audits(proxy: ProxyServer): unknown[][] {
-  return proxy
-    .log()
-    .filter(({ msg }) => msg === "audit")
-    .map(({ client, outcome, code }) => [client, outcome, code]);
+  return proxy.audits().map(({ client, outcome, code }) => [client, outcome, code]);
 }
 
 async function assertExits(proxy: ProxyServer): Promise<void> {
   assert.deepEqual(await proxy.exited, { code: 0, signal: null });
-  assert.equal(proxy.log().at(-1)?.msg, "stopped");
+  assert.equal(proxy.last?.msg, "stopped");
 }
 
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

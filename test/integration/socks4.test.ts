@@ -336,9 +336,9 @@ test("SOCKS4", { skip: needsRoot }, async (t) => {
     const options = `socksport=${listed},socksuser=games`;
     const socat = await asGames("socat", ["-t", "20", "-", `${address},${options}`], "socat");
     assert.equal(socat.stdout, "socat");
-    const isGames = ({ msg, principal, method, outcome }: LogLine) =>
-      msg === "audit" && principal === "games" && method === "ident" && outcome === "completed";
-    await proxy.waitForLog(() => proxy.log().filter(isGames).length === 3);
+    const isGames = ({ principal, method, outcome }: LogLine) =>
+      principal === "games" && method === "ident" && outcome === "completed";
+    await proxy.waitForLog(() => proxy.audits().filter(isGames).length === 3);
     // It has no user name to give.
     const nc = ["-N", "-X", "4", "-x", `127.0.0.1:${listed}`, "127.0.0.1"];
     assert.equal((await asGames("nc", [...nc, String(empties.port)], "netcat")).stdout, "netcat");

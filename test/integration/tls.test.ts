@@ -106,8 +106,18 @@ test("SOCKS inside TLS", async (t) => {
     assert.equal(line.code, "TLS_HANDSHAKE");
   });
 
+  async function assertAudited(port: number, channelBindings: string): Promise<void> {
+    const record = await proxy.audit((each) => each.listener === `127.0.0.1:${port}`);
+    assert.deepEqual(
+      [record.channelBindings, record.targetName],
+      [channelBindings, "rcmd/localhost@EXAMPLE.TEST"],
+    );
+    assert.ok((record.phases as { tls: number }).tls > 0);
+  }
+
   await t.test("channel bindings: tls-exporter", async () => {
     assert.equal(await talk(exporter, { ca, channelBindings: "tls-exporter" }), "through TLS");
+    await assertAudited(exporter, "tls-exporter");
     await assert.rejects(talk(exporter, { ca }), { code: "AUTHENTICATION_REFUSED" });
     const line = await failure(proxy, exporter);
     assert.match(String(line.reason), /channel bindings/i);
@@ -115,6 +125,7 @@ test("SOCKS inside TLS", async (t) => {
 
   await t.test("channel bindings: tls-server-end-point, required and missing", async () => {
     assert.equal(await talk(endPoint, { ca, channelBindings: "tls-server-end-point" }), "through TLS");
+    await assertAudited(endPoint, "tls-server-end-point");
     // A TLS tunnel that somebody else made, as by stunnel: nothing in it is bound.
     const tunnel = await Origin.start((socket) => {
       const inner = connectTls({ port: endPoint, host: "127.0.0.1", ca, servername: "localhost" });

@@ -87,7 +87,7 @@ class Ends {
   }
 
   async audited(): Promise<LogLine> {
-    const record = await this.line("audit");
+    const record = await this.proxy.audit(({ client }) => client === this.client.address);
     assert.equal(record.command, "udp-associate");
     return record;
   }

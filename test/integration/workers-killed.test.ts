@@ -126,7 +126,7 @@ test("a worker that dies while it is needed no more is not replaced", async (con
     died.map(({ worker, sessions, pause }) => [worker, sessions, pause]),
     [[doomed, 1, null]],
   );
-  assert.equal(lines.at(-1)?.msg, "stopped");
+  assert.equal(proxy.last?.msg, "stopped");
 });
 
 test("the primary is killed", async (context) => {

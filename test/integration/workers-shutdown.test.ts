@@ -35,14 +35,14 @@ async function sessions(context: TestContext, proxy: ProxyServer): Promise<RawCl
 }
 
 function audits(proxy: ProxyServer): unknown[][] {
-  const records = proxy.log().filter(({ msg }) => msg === "audit");
+  const records = proxy.audits();
   return records.map(({ client, outcome, code }) => [client, outcome, code]).sort();
 }
 
 async function assertExits(proxy: ProxyServer): Promise<void> {
   assert.deepEqual(await proxy.exited, { code: 0, signal: null });
   const lines = proxy.log();
-  assert.equal(lines.at(-1)?.msg, "stopped");
+  assert.equal(proxy.last?.msg, "stopped");
   for (const msg of ["draining", "stopped"])
     assert.equal(lines.filter((line) => line.msg === msg).length, 1, msg);
   assert.ok(!lines.some(({ msg }) => msg === "worker died"));

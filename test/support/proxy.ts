@@ -91,9 +91,19 @@ export class ProxyServer {
       .map((line) => JSON.parse(line) as LogLine);
   }
 
-  /** The first audit record for which `which` holds, when it has been written. */
+  /** The first audit record of a session's end for which `which` holds, when it has been written. */
   async audit(which: (record: LogLine) => boolean = () => true): Promise<LogLine> {
-    return this.waitForLog((line) => line.msg === "audit" && which(line));
+    return this.waitForLog((line) => isSessionRecord(line) && which(line));
+  }
+
+  /** The last log line that is no audit record. */
+  get last(): LogLine | undefined {
+    return this.log().findLast(({ msg }) => msg !== "audit");
+  }
+
+  /** The audit records of the sessions that have ended. */
+  audits(): LogLine[] {
+    return this.log().filter(isSessionRecord);
   }
 
   /** The first log line for which `which` holds, when it has been written. */
@@ -135,6 +145,10 @@ export class ProxyServer {
     await rm(this.#dir, { recursive: true, force: true });
     return exit;
   }
+}
+
+export function isSessionRecord({ msg, type }: LogLine): boolean {
+  return msg === "audit" && type === "session";
 }
 
 async function listening(child: Running, count: number): Promise<number[]> {

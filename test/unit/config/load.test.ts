@@ -86,6 +86,7 @@ test("the smallest configuration gets the defaults, and denies everything", () =
       drain: 30_000,
     },
     log: { level: "info" },
+    audit: { target: { to: "log" }, onFull: "block", queue: 10_000 },
     identd: null,
     metrics: null,
   });
@@ -134,6 +135,7 @@ limits: { sessions: 2, perSource: { sessions: 1, bytesPerDay: 1.5GB }, perUser: 
 penalties: { failedAuthentication: 0s, least: 1m, exempt: [192.0.2.0/24] }
 timeouts: { handshake: 500ms, connect: 5s, bind: 1m, idle: never, total: 8h, drain: 0s }
 log: { level: debug }
+audit: { file: /var/log/gssocks/audit.jsonl, fsync: always, onFull: drop, queue: 5 }
 identd:
   address: "[::1]:1113"
   socket: /run/proxy/identd
@@ -201,6 +203,11 @@ metrics: { address: 127.0.0.1:0, remote: false }
     },
     timeouts: { handshake: 500, connect: 5000, bind: 60_000, idle: null, total: 28_800_000, drain: 0 },
     log: { level: "debug" },
+    audit: {
+      target: { to: "file", path: "/var/log/gssocks/audit.jsonl", fsync: "always" },
+      onFull: "drop",
+      queue: 5,
+    },
     identd: {
       address: { host: "::1", port: 1113 },
       socket: "/run/proxy/identd",
@@ -271,7 +278,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
       "16|limits.perSource.sessions|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
-      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, workers, limits, penalties, timeouts, log, identd, metrics",
+      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, workers, limits, penalties, timeouts, log, audit, identd, metrics",
       '21|identd.address|expected an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML), found "localhost"',
       '21|identd.socket|expected an absolute path of at most 103 octets, found "run"',
       '21|identd.answer|expected one of user, token, found "name"',

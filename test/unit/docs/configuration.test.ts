@@ -60,6 +60,7 @@ test("every key of the configuration, and every word that one takes, is named in
 const AROUND: Readonly<Record<string, object>> = {
   "listeners.tls": { certificate: "/c", key: "/k" },
   "passwords.ldap": { url: "ldaps://h", base: "dc=test" },
+  "audit.transport": { target: "t" },
 };
 
 /** A configuration with `value` at `path`, in which a key of `listeners` is one of the first listener. */

@@ -2,23 +2,23 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PolicyError } from "../../../src/errors.js";
-import type { ServerEvent } from "../../../src/observability/events.js";
-import { parseHost } from "../../../src/protocol/address.js";
+import { formatEndpoint, parseHost } from "../../../src/protocol/address.js";
 import { RefusedDestinations } from "../../../src/server/refused-destinations.js";
-
-const SUBJECT = { session: "0011", client: "192.0.2.1:1234", principal: "alice@EXAMPLE.TEST" };
 
 function start(remembered: number) {
   const events: [destination: string, untold: number][] = [];
   let now = 0;
-  const observer = (event: ServerEvent) => {
-    assert.ok(event.type === "destination-refused");
-    assert.deepEqual([event.subject, event.code, event.reason], [SUBJECT, "RULE_DENIED", "no rule"]);
-    events.push([event.destination, event.untold]);
-  };
-  const refused = new RefusedDestinations(SUBJECT, remembered, observer, () => now);
+  const refused = new RefusedDestinations(
+    remembered,
+    (dst, error, untold) => {
+      assert.equal(error.code, "RULE_DENIED");
+      events.push([formatEndpoint(dst), untold]);
+    },
+    () => now,
+  );
   return {
     events,
+    forget: (host: string, port: number) => refused.forget({ host: parseHost(host), port }),
     close: () => refused.close(),
     wait: (ms: number) => {
       now += ms;
@@ -54,4 +54,17 @@ test("a flood costs ten events a second, the next one says how many are missing"
   assert.equal(events.length, 11);
   close();
   assert.deepEqual(events.slice(11), [["192.0.2.9:5", 4]]);
+});
+
+test("one that was allowed meanwhile is told of again", () => {
+  const { events, add, forget } = start(4);
+  for (let times = 0; times < 2; times += 1) {
+    add("b.test", 53);
+    add("b.test", 53);
+    forget("b.test", 53);
+  }
+  assert.deepEqual(events, [
+    ["b.test:53", 0],
+    ["b.test:53", 0],
+  ]);
 });

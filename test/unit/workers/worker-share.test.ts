@@ -2,8 +2,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { PasswordThrottle } from "../../../src/auth/password-throttle.js";
+import { AuditTrail } from "../../../src/observability/audit.js";
 import { LocalPlaces } from "../../../src/server/shared-counts.js";
 import { WorkerShare } from "../../../src/workers/worker-share.js";
+
+const NO_QUEUE = { onFull: "drop", queue: 1 } as const;
 
 const PLACE = { key: "sessions", most: 3 };
 
@@ -11,7 +14,12 @@ function two() {
   const places = new LocalPlaces();
   const passwords = new PasswordThrottle({ now: () => 0, name: { burst: 2, forgiven: 1000 } });
   const counts = { places, passwords };
-  return { places, one: new WorkerShare(counts), other: new WorkerShare(counts) };
+  const trail = new AuditTrail(
+    { write: async (entries) => void entries.splice(0), close: async () => {} },
+    NO_QUEUE,
+    () => {},
+  );
+  return { places, one: new WorkerShare(counts, trail), other: new WorkerShare(counts, trail) };
 }
 
 test("places count together; those of a worker that is gone are free", async () => {
