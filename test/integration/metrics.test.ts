@@ -157,7 +157,7 @@ test("metrics after work that is known", async (t) => {
   });
 
   await t.test("octets, as the audit records have them", () => {
-    const records = proxy.log().filter(({ msg }) => msg === "audit");
+    const records = proxy.audits();
     const sum = (key: string, level: string) =>
       records
         .filter((record) => (record.level ?? "no-gssapi") === level)

@@ -51,6 +51,7 @@ test("a source that does not speak SOCKS is kept out, and nobody else", async (c
 test("exempt sources have no penalties", async (context) => {
   const { proxy } = await proxiedRealm(context, {
     penalties: { exempt: ["127.0.0.2/32"], protocolError: "1m", least: "1s" },
+    timeouts: { drain: "0s" },
   });
   await garbage(proxy, BAD);
   await assertLetIn(context, proxy, BAD);
@@ -62,6 +63,7 @@ test("across workers", async (context) => {
   const { proxy } = await proxiedRealm(context, {
     workers: 2,
     penalties: { exempt: [], protocolError: "1m", least: "1s" },
+    timeouts: { drain: "0s" },
   });
   await garbage(proxy, BAD);
   for (let turn = 0; turn < 4; turn += 1) await assertKeptOut(proxy, BAD);
