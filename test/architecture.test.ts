@@ -19,7 +19,7 @@ interface Layer {
 const LAYERS: Readonly<Record<string, Layer>> = {
   errors: { pure: true },
   protocol: { pure: true },
-  policy: { uses: ["protocol/address"], pure: true },
+  policy: { uses: ["protocol/address"], types: ["protocol/protection-level"], pure: true },
   gss: {},
   auth: {
     uses: ["gss", "protocol", "relay/fair-places"],

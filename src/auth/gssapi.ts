@@ -3,7 +3,7 @@ import { PolicyError } from "../errors.js";
 import { Credential } from "../gss/credential.js";
 import { GSS_C_CHANNEL_BOUND_FLAG, GSS_C_CONF_FLAG, GSS_C_INTEG_FLAG } from "../gss/flags.js";
 import { Name } from "../gss/name.js";
-import { GSS_MECH_KRB5, GSS_MECH_SPNEGO, mechanismName } from "../gss/oids.js";
+import { GSS_MECH_KRB5, GSS_MECH_SPNEGO, isKerberos, mechanismName } from "../gss/oids.js";
 import { SecurityContext } from "../gss/security-context.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import type { Identity } from "./identity.js";
@@ -128,6 +128,7 @@ export class GssapiExchange {
     const identity: Identity = {
       method: "gssapi",
       principal: initiator,
+      kerberos: isKerberos(mechanism),
       mechanism: mechanismName(mechanism),
       acceptor,
       ...(bound && this.#bindings !== null ? { channelBindings: typeOf(this.#bindings) } : {}),

@@ -6,6 +6,8 @@ export interface Identity {
   readonly method: AuthMethodName;
   /** As the method names the user: `alice@EXAMPLE.TEST`, `alice`, `CN=alice`; null where nobody is named. */
   readonly principal: string | null;
+  /** Whether `principal` is a Kerberos principal, which a KDC of ours stands behind. */
+  readonly kerberos: boolean;
   /** GSS-API: the mechanism's name, as `krb5`. */
   readonly mechanism: string | null;
   /** GSS-API: our own name the initiator asked for, `rcmd/proxy.example.test@EXAMPLE.TEST`. */
@@ -16,7 +18,7 @@ export interface Identity {
 
 /** Somebody whom no mechanism vouches for. */
 export function plainIdentity(method: AuthMethodName, principal: string | null): Identity {
-  return { method, principal, mechanism: null, acceptor: null };
+  return { method, principal, kerberos: false, mechanism: null, acceptor: null };
 }
 
 /** What of a client certificate names the user. */
@@ -32,16 +34,17 @@ const ALTERNATIVE_NAME = /([A-Za-z0-9 ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/gy;
  * no other takes its place.
  */
 export function certificateIdentity(certificate: X509Certificate, by: CertificateName): Identity | null {
-  const name = by === "subject" ? subjectOf(certificate) : alternativeName(certificate, by);
+  const name =
+    by === "subject" ? certificateSubject(certificate)?.join(", ") : alternativeName(certificate, by);
   return name === undefined || name === "" || /[\p{C}\p{Zl}\p{Zp}"]/u.test(name)
     ? null
     : plainIdentity("certificate", name);
 }
 
-/** As RFC 4514 orders it, most specific first: `CN=alice, O=Example`. */
-function subjectOf({ subject }: X509Certificate): string | undefined {
+/** Its subject's RDNs as RFC 4514 orders them, most specific first: `CN=alice`, `O=Example`; null where it is empty. */
+export function certificateSubject({ subject }: X509Certificate): string[] | null {
   // Undefined where the subject is empty, whatever the types say.
-  return (subject as string | undefined)?.split("\n").reverse().join(", ");
+  return (subject as string | undefined)?.split("\n").reverse() ?? null;
 }
 
 function alternativeName({ subjectAltName = "" }: X509Certificate, by: CertificateName): string | undefined {

@@ -64,7 +64,7 @@ export class KerberosPassword implements PasswordBackend {
       throw new PolicyError((error as GssError).code, reason, { cause: error });
     }
     try {
-      return { principal: await this.#proven(credential) };
+      return { principal: await this.#proven(credential), kerberos: true };
     } finally {
       credential.close();
     }

@@ -75,7 +75,7 @@ export class LdapBind implements PasswordBackend {
       const entry = await this.#find(client, username);
       if (entry === null) return null;
       const principal = nameOf(entry, this.#options.nameAttribute);
-      return (await bindAs(client, entry.dn, password.toString())) ? { principal } : null;
+      return (await bindAs(client, entry.dn, password.toString())) ? { principal, kerberos: false } : null;
     });
   }
 

@@ -2,6 +2,8 @@
 export interface VerifiedUser {
   /** As rules and the audit trail name the user: `alice@EXAMPLE.TEST` of Kerberos, `alice` of the others. */
   readonly principal: string;
+  /** Whether that is a Kerberos principal. */
+  readonly kerberos: boolean;
 }
 
 /**

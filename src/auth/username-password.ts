@@ -42,8 +42,8 @@ export class PasswordMethod {
   async authenticate(username: string, password: Buffer, source: string): Promise<Identity> {
     const began = performance.now();
     try {
-      const { principal } = await this.#inTime(username, password, source);
-      return { method: "password", principal, mechanism: null, acceptor: null };
+      const { principal, kerberos } = await this.#inTime(username, password, source);
+      return { method: "password", principal, kerberos, mechanism: null, acceptor: null };
     } catch (error) {
       const took = performance.now() - began;
       const time = this.#failureTime * Math.max(1, Math.ceil(took / this.#failureTime));

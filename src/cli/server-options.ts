@@ -1,4 +1,5 @@
 /** The configuration as the server takes it. */
+import { openGroupSources } from "../auth/group-sources.js";
 import { openPasswordBackend } from "../auth/password-backends.js";
 import { DEFAULTS } from "../config/defaults.js";
 import type { Config } from "../config/schema.js";
@@ -12,6 +13,7 @@ export function serverOptions(config: Config, observer: Observer): ServerOptions
   return {
     ...config,
     passwords: passwordsOf(config, observer),
+    groups: groupsOf(config),
     gssapi: { mechanisms, keytab: keytabFor(mechanisms, keytab), targetNames: targetNames ?? undefined },
     fastPath,
     timeouts: {
@@ -22,6 +24,11 @@ export function serverOptions(config: Config, observer: Observer): ServerOptions
       total: total ?? Number.POSITIVE_INFINITY,
     },
   };
+}
+
+function groupsOf({ groups }: Config): ServerOptions["groups"] {
+  if (groups === null) return null;
+  return { open: () => openGroupSources(groups), maxAge: groups.maxAge };
 }
 
 function passwordsOf({ passwords }: Config, observer: Observer): ServerOptions["passwords"] {

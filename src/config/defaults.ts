@@ -20,6 +20,8 @@ export const DEFAULTS = {
   identTimeout: 5 * SECOND,
   identConcurrency: 64,
   workers: 1,
+  /** Long enough for a browser's many sessions, short enough for who is taken out of a group. */
+  groupsMaxAge: 60 * SECOND,
   sessions: 10_000,
   sessionsPerSource: 1000,
   /** OpenSSH's. */

@@ -61,7 +61,7 @@ export const portRange = text("a range of ports, as 40000-40999", parsePortRange
 
 const LEVELS: readonly AgreedLevel[] = ["confidentiality", "integrity", "none"];
 
-const level = text(`one of ${LEVELS.join(", ")}`, (value): AgreedLevel => {
+export const level = text(`one of ${LEVELS.join(", ")}`, (value): AgreedLevel => {
   const found = LEVELS.find((each) => each === value);
   if (found !== undefined) return found;
   const hint =

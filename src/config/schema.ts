@@ -1,10 +1,7 @@
 /** The configuration file's shape. What comes out is parsed: no text that somebody would have to read again. */
 import * as z from "zod";
 import { GSS_MECH_SPNEGO } from "../gss/oids.js";
-import { AUTH_METHODS } from "../policy/auth-methods.js";
-import { parseDestinationPattern } from "../policy/destination-pattern.js";
-import type { Effect } from "../policy/matchers.js";
-import { Rule, type RuleBody } from "../policy/rule.js";
+import { COMMANDS } from "../policy/facts.js";
 import { audit } from "./audit.js";
 import { DEFAULTS } from "./defaults.js";
 import {
@@ -17,11 +14,13 @@ import {
   text,
   workers,
 } from "./fields.js";
+import { groups } from "./groups.js";
 import { limits } from "./limits.js";
 import { listeners } from "./listeners.js";
 import { metrics } from "./metrics.js";
 import { type PasswordsConfig, passwords } from "./passwords.js";
 import { penalties } from "./penalties.js";
+import { ruleProblems, rules } from "./rules.js";
 import {
   parseAddress,
   parseKeytab,
@@ -48,24 +47,7 @@ const gssapi = z.strictObject({
   fastPath: z.boolean().default(DEFAULTS.fastPath),
 });
 
-const ruleBody = z.strictObject({
-  to: z
-    .array(text("an address, a network, a name or *.suffix", parseDestinationPattern))
-    .min(1, { error: "the list is empty; leave `to` out to match every destination" })
-    .optional(),
-  method: distinct(z.enum(AUTH_METHODS), "leave `method` out to match every method").optional(),
-});
-
-const rule = z
-  .strictObject({ allow: ruleBody.optional(), deny: ruleBody.optional() })
-  .transform((value, context): Rule => {
-    const [[effect, body] = [], other] = Object.entries(value) as [Effect, RuleBody][];
-    if (effect !== undefined && body !== undefined && other === undefined) return new Rule(effect, body);
-    context.addIssue({ code: "custom", message: "expected either allow or deny, as `allow: {}`" });
-    return z.NEVER;
-  });
-
-const commands = distinct(z.enum(["connect", "bind", "udp-associate"]), "name at least one command");
+const commands = distinct(z.enum(COMMANDS), "name at least one command");
 
 const bind = z.strictObject({ ports: portRange.optional() });
 
@@ -120,7 +102,8 @@ export const configSchema = z
     bind: bind.prefault({}),
     udp: udp.prefault({}),
     ident: ident.prefault({}),
-    rules: z.array(rule).default([]),
+    groups: groups.optional(),
+    rules: rules.default([]),
     workers: workers.default(DEFAULTS.workers),
     limits: limits.prefault({}),
     penalties: penalties.prefault({}),
@@ -130,7 +113,9 @@ export const configSchema = z
     identd: identd.optional(),
     metrics: metrics.optional(),
   })
-  .superRefine(({ listeners, passwords }, context) => {
+  .superRefine(({ listeners, passwords, groups, rules }, context) => {
+    for (const problem of ruleProblems(rules, listeners, groups !== undefined))
+      context.addIssue({ code: "custom", ...problem });
     if (passwords !== undefined) return;
     for (const [index, { methods, sources }] of listeners.entries()) {
       if (![{ methods }, ...sources].some((each) => each.methods.includes("password"))) continue;
@@ -148,9 +133,11 @@ export const configSchema = z
       ident,
       identd,
       metrics,
+      groups,
       ...rest
     }) => ({
       ...rest,
+      groups: groups ?? null,
       identd: identd ?? null,
       metrics: metrics ?? null,
       bind: { ports: bind.ports ?? null },
@@ -181,7 +168,7 @@ function withKeytab(passwords: PasswordsConfig, keytab: string | undefined): Pas
  * The parsed configuration. A listener has a `host` (`::` listens on IPv6 and IPv4), a `port` (0: the system picks) and
  * its own or the common `protectionLevels` (best first) and `nec`;
  * `gssapi.keytab` null is the library's default, `targetNames` null is every name in the keytab, `mechanisms` are OIDs;
- * `passwords` null is none;
+ * `passwords` and `groups` null are none;
  * timeouts are milliseconds, null is never; `identd` null is none, its `unknown` is the response's error type;
  * `metrics` null is none.
  */

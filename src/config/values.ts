@@ -1,7 +1,10 @@
 /** Text of one configuration value -> what it means. Each function throws a UsageError that says what was expected. */
 import { UsageError } from "../errors.js";
 import { parseMechanism as mechanismOid } from "../gss/oids.js";
+import { parseDestinationPattern } from "../policy/destination-pattern.js";
 import { parseIp } from "../policy/ip-network.js";
+import type { Redirect } from "../policy/terms.js";
+import { formatEndpoint, parseHost } from "../protocol/address.js";
 
 export interface ListenAddress {
   /** An IP address; `::` listens on IPv6 and IPv4. */
@@ -32,6 +35,11 @@ export function parseListenAddress(text: string): ListenAddress {
 /** @param host as {@link parseListenAddress} gives it */
 export function isLoopback(host: string): boolean {
   return host === "::1" || host.startsWith("127.");
+}
+
+/** The one text of an address, however it was written: `[::]:1080` for `*:1080`. */
+export function listenAddressText({ host, port }: ListenAddress): string {
+  return formatEndpoint({ host: parseHost(host), port });
 }
 
 /** @param text another program's `127.0.0.1:114` or `[::1]:114` */
@@ -101,6 +109,19 @@ export function parseOctets(text: string): number {
   const octets = Number(count) * (PREFIXES[prefix] ?? Number.NaN);
   if (octets >= 1) return Math.round(octets);
   throw wrong("a number of bytes, as 500MB or 20GB", text);
+}
+
+/** @param text `proxy.example.test:3128`, `10.0.0.1`, `[2001:db8::1]:80` */
+export function parseRedirect(text: string): Redirect {
+  const expected = "a name or an address, with a port or without";
+  const pattern = parseDestinationPattern(text);
+  const { ports } = pattern;
+  if (ports !== null && ports.low !== ports.high) throw wrong(expected, text);
+  const port = ports?.low ?? null;
+  if (pattern.kind === "name") return { host: pattern.name, port };
+  if (pattern.kind === "network" && pattern.network.isSingleAddress)
+    return { host: pattern.network.base.toString(), port };
+  throw wrong(expected, text);
 }
 
 /** @returns a keytab name for the library, always with its type */

@@ -1,6 +1,7 @@
 /** What the server tells an observer. Types only: features emit, whoever wires the program decides what becomes of it. */
 import type { Identity } from "../auth/identity.js";
 import type { AuthMethodName } from "../policy/auth-methods.js";
+import type { Severity } from "../policy/terms.js";
 
 /** What both kinds of audit record hold; null is not known, or not come to. */
 interface Audited {
@@ -116,6 +117,11 @@ export interface SessionSubject {
   principal: string | null;
 }
 
+/** Of a line that tells of a decision: what the rule wants it to have; null for the line's own. */
+interface Told {
+  severity?: Severity | null;
+}
+
 export type ServerEvent =
   /** What protects relayed data, the preferred first; where there is none, the library's calls do. */
   | { type: "message-protection"; engines: readonly string[] }
@@ -131,24 +137,24 @@ export type ServerEvent =
   | { type: "authenticated"; subject: SessionSubject; identity: Identity }
   | { type: "level-agreed"; subject: SessionSubject; offered: string; level: string }
   | { type: "request"; subject: SessionSubject; command: string; destination: string }
-  | { type: "connected"; subject: SessionSubject; address: string; bound: string }
+  | ({ type: "connected"; subject: SessionSubject; address: string; bound: string } & Told)
   /** An association may send to it: told once, as CONNECT has its audit record. */
-  | {
+  | ({
       type: "destination-allowed";
       subject: SessionSubject;
       destination: string;
       address: string;
       rule: number | null;
-    }
+    } & Told)
   /** Datagrams to it are dropped. `untold`: others since the last such event, of which too many came to tell of each. */
-  | {
+  | ({
       type: "destination-refused";
       subject: SessionSubject;
       destination: string;
       code: string;
       reason: string;
       untold: number;
-    }
+    } & Told)
   /** UDP ASSOCIATE: the datagrams that were relayed, and those that were dropped, by reason. */
   | {
       type: "association-closed";
@@ -163,7 +169,7 @@ export type ServerEvent =
    * The session can't go on; `step` names the part of the protocol it was in. `major`: where a GSS-API call failed, its
    * major status, as `GSS_S_DEFECTIVE_TOKEN`. `limit`: the key of the configuration whose limit it is.
    */
-  | {
+  | ({
       type: "session-failed";
       subject: SessionSubject;
       step: string;
@@ -171,7 +177,7 @@ export type ServerEvent =
       reason: string;
       major: string | null;
       limit: string | null;
-    }
+    } & Told)
   /** What was decided about a request, or about a destination of an association. */
   | { type: "decision"; record: AuditDecision }
   | { type: "session-closed"; record: AuditSession }

@@ -85,15 +85,15 @@ function log(logger: Logger, event: ServerEvent): void {
     case "connected": {
       const { session, client, principal } = event.subject;
       const { address, bound } = event;
-      return logger.info({ session, client, principal, address, bound }, "connected");
+      return logger[event.severity ?? "info"]({ session, client, principal, address, bound }, "connected");
     }
     case "destination-allowed": {
-      const { type, subject, ...fields } = event;
-      return logger.info({ ...subject, ...fields }, "destination allowed");
+      const { type, subject, severity, ...fields } = event;
+      return logger[severity ?? "info"]({ ...subject, ...fields }, "destination allowed");
     }
     case "destination-refused": {
-      const { type, subject, ...fields } = event;
-      return logger.warn({ ...subject, ...fields }, "destination refused");
+      const { type, subject, severity, ...fields } = event;
+      return logger[severity ?? "warn"]({ ...subject, ...fields }, "destination refused");
     }
     case "association-closed": {
       const { type, subject, ...fields } = event;
@@ -103,7 +103,7 @@ function log(logger: Logger, event: ServerEvent): void {
       // Each step has told of itself.
       return;
     case "session-failed":
-      return logger.warn(
+      return logger[event.severity ?? "warn"](
         { ...event.subject, step: event.step, code: event.code, reason: event.reason },
         "session failed",
       );

@@ -1,3 +1,5 @@
+import { NO_TERMS, type Terms } from "./terms.js";
+
 /** What the rules say about one destination. */
 export interface Decision {
   /** `resolve`: the name alone does not decide, each of its addresses has to be judged. */
@@ -8,8 +10,10 @@ export interface Decision {
   readonly ruleText: string | null;
   /** A sentence for the audit record. */
   readonly reason: string;
+  /** What that rule says besides. */
+  readonly terms: Terms;
 }
 
 export function undecided(effect: "deny" | "resolve", reason: string): Decision {
-  return { effect, rule: null, ruleText: null, reason };
+  return { effect, rule: null, ruleText: null, reason, terms: NO_TERMS };
 }

@@ -18,6 +18,20 @@ export type Protection =
 
 type RangeKind = "loopback" | "link-local" | "cloud metadata" | "multicast" | "unspecified" | "broadcast";
 
+export type ProtectedKind = Protection["kind"];
+
+/** What a rule's `to` says for them; null is every one of them. A host of such a name is written with its final dot. */
+export const PROTECTED_NAMES: ReadonlyMap<string, ProtectedKind | null> = new Map([
+  ["protected", null],
+  ["loopback", "loopback"],
+  ["link-local", "link-local"],
+  ["cloud-metadata", "cloud metadata"],
+  ["multicast", "multicast"],
+  ["unspecified", "unspecified"],
+  ["broadcast", "broadcast"],
+  ["own-listeners", "own listener"],
+] as const);
+
 const RANGES: readonly (readonly [RangeKind, string])[] = [
   ["loopback", "127.0.0.0/8"], // RFC 1122 §3.2.1.3
   ["loopback", "::1"], // RFC 4291 §2.5.3
@@ -51,11 +65,23 @@ export function protectionOf(
   return PROTECTED.find(({ range }) => range.contains(address)) ?? null;
 }
 
+/** Whether it is in a protected range of the kind: a listener of ours on 127.0.0.1 is at loopback, too. */
+export function isIn(kind: RangeKind, address: IpAddress): boolean {
+  return PROTECTED.some((row) => row.kind === kind && row.range.contains(address));
+}
+
+/** Whether the network has a protected address in it. */
+export function holdsProtected(network: IpNetwork): boolean {
+  return PROTECTED.some(({ range }) => range.isWithin(network) || network.isWithin(range));
+}
+
 /**
- * Whether `entry`, which matches a protected destination, also names it. A range is named by an address or network that
- * lies wholly inside it, and loopback by `localhost`; an own listener only by its address and its very port.
+ * Whether `entry`, which matches a protected destination, also names it. A range is named by its name, by an address or
+ * network that lies wholly inside it, and loopback by `localhost`; an own listener only by `own-listeners` or by its
+ * address and its very port.
  */
 export function isNamedBy(entry: DestinationPattern, protection: Protection): boolean {
+  if (entry.kind === "protected") return entry.of === null || entry.of === protection.kind;
   if (protection.kind === "own listener") {
     const { ports } = entry;
     return (
@@ -82,22 +108,15 @@ export function ownListenerTest(
     if (listening.length === 0) return false;
     const target = parseIp(address);
     // A connection to the unspecified address arrives at this host.
-    if (target === null || isUnspecified(target) || listening.includes(target.toString())) return true;
+    if (target === null || isIn("unspecified", target) || listening.includes(target.toString())) return true;
     if (!listening.some((text) => text === "0.0.0.0" || text === "::")) return false;
     return (
-      isLoopback(target) || [...localAddresses()].some((local) => canonical(local) === target.toString())
+      isIn("loopback", target) ||
+      [...localAddresses()].some((local) => canonical(local) === target.toString())
     );
   };
 }
 
 function canonical(address: string): string {
   return parseIp(address.replace(/%.*$/, ""))?.toString() ?? address;
-}
-
-const isLoopback = memberOf("loopback");
-const isUnspecified = memberOf("unspecified");
-
-function memberOf(kind: RangeKind): (address: IpAddress) => boolean {
-  const ranges = PROTECTED.filter((row) => row.kind === kind);
-  return (address) => ranges.some(({ range }) => range.contains(address));
 }

@@ -5,12 +5,13 @@
  * denied: no query leaves for it. Then each resolved address is judged, and that judgement is the one that counts.
  */
 import { type AuthMethodName, needsNaming } from "./auth-methods.js";
+import type { Conditions } from "./conditions.js";
 import { type Decision, undecided } from "./decision.js";
 import { parseName } from "./destination-name.js";
+import type { Destination, Facts, PolicyRequest } from "./facts.js";
 import { embeddedIpv4, parseIp } from "./ip-network.js";
-import type { Destination, PolicyRequest } from "./matchers.js";
 import { type IsOwnListener, protectionOf } from "./protected-destinations.js";
-import type { Rule } from "./rule.js";
+import type { Rule, RuleMatch } from "./rule.js";
 
 export type NameRequest = Omit<PolicyRequest, "name" | "address"> & { readonly name: string };
 export type AddressRequest = PolicyRequest & { readonly address: string };
@@ -22,7 +23,23 @@ export interface Permitted {
   readonly denial: Decision | null;
 }
 
+/** What has to be found out about clients, because some rule asks for it. */
+export interface Needs {
+  readonly localName: boolean;
+  readonly groups: readonly string[];
+}
+
+/** Told of each rule that was asked, in their order. */
+export type Trace = (step: {
+  readonly rule: Rule;
+  /** Counted from 1. */
+  readonly number: number;
+  readonly facts: Facts;
+  readonly match: RuleMatch;
+}) => void;
+
 export class Ruleset {
+  readonly needs: Needs;
   readonly #rules: readonly Rule[];
   readonly #isOwnListener: IsOwnListener;
 
@@ -30,10 +47,15 @@ export class Ruleset {
   constructor(rules: readonly Rule[], isOwnListener: IsOwnListener) {
     this.#rules = rules;
     this.#isOwnListener = isOwnListener;
+    this.needs = needsOf(rules);
   }
 
-  /** Before DNS. @returns `deny` when no address the name could have would be allowed, else `resolve` */
-  evaluateName(request: NameRequest): Decision {
+  /**
+   * Before DNS.
+   * @returns `deny` when no address the name could have would be allowed; `allow` when none matters, because the rule leads
+   *   elsewhere; else `resolve`
+   */
+  evaluateName(request: NameRequest, trace?: Trace): Decision {
     const name = parseName(request.name);
     if (name === null) return notAName(request.name);
     const destination = { name, ip: null, embedded: null, port: request.port, protection: null };
@@ -41,35 +63,44 @@ export class Ruleset {
     let unknown = false;
     for (const [index, rule] of this.#rules.entries()) {
       const match = rule.match(facts);
+      trace?.({ rule, number: index + 1, facts, match });
       if (match.is === "no") continue;
-      if (rule.effect === "allow") return undecided("resolve", `the addresses of ${name} decide`);
-      if (match.is === "yes") return decided(rule, index, match.by);
+      const { effect } = rule.verdict(facts.client);
+      if (effect === "deny" && match.is === "yes") return decided(rule, index, match.by, facts);
+      if (effect === "allow") {
+        const elsewhere = match.is === "yes" && !unknown && rule.terms.redirect !== null;
+        return elsewhere
+          ? decided(rule, index, match.by, facts)
+          : undecided("resolve", `the addresses of ${name} decide`);
+      }
       unknown = true;
     }
     if (unknown) return undecided("deny", `no rule allows ${name}, whatever its address`);
-    return undecided("deny", noRule(request.method));
+    return undecided("deny", noRule(request.client.method));
   }
 
   /** On an address, by which the client asked or to which its name was resolved. @returns `allow` or `deny` */
-  evaluate(request: AddressRequest): Decision {
+  evaluate(request: AddressRequest, trace?: Trace): Decision {
     const destination = this.#parse(request);
     if ("effect" in destination) return destination;
     const facts = { ...request, destination };
     for (const [index, rule] of this.#rules.entries()) {
       const match = rule.match(facts);
-      if (match.is === "yes") return decided(rule, index, match.by);
+      trace?.({ rule, number: index + 1, facts, match });
+      if (match.is === "yes") return decided(rule, index, match.by, facts);
     }
+    const { method } = request.client;
     const kind = destination.protection?.kind;
-    if (kind === undefined) return undecided("deny", noRule(request.method));
+    if (kind === undefined) return undecided("deny", noRule(method));
     const hint = `protected destination: ${kind}; a rule's \`to\` must name it`;
-    return undecided("deny", needsNaming(request.method) ? `${noRule(request.method)}; ${hint}` : hint);
+    return undecided("deny", needsNaming(method) ? `${noRule(method)}; ${hint}` : hint);
   }
 
   /** Judges every address of a name. */
-  permitted(request: Omit<PolicyRequest, "address">, addresses: readonly string[]): Permitted {
+  permitted(request: Omit<PolicyRequest, "address">, addresses: readonly string[], trace?: Trace): Permitted {
     const judged = addresses.map((address) => ({
       address,
-      decision: this.evaluate({ ...request, address }),
+      decision: this.evaluate({ ...request, address }, trace),
     }));
     const allowed = judged.filter(({ decision }) => decision.effect === "allow");
     if (allowed.length > 0) return { allowed, denial: null };
@@ -86,13 +117,26 @@ export class Ruleset {
   }
 }
 
-function decided(rule: Rule, index: number, by: string): Decision {
+function decided(rule: Rule, index: number, by: string, { client }: Facts): Decision {
+  const { effect, because } = rule.verdict(client);
+  const { terms } = rule;
   const verb = rule.effect === "allow" ? "allows" : "denies";
+  const only = because === null ? "" : ` only ${because}`;
+  const words = terms.reason === null ? "" : `: ${terms.reason}`;
   return {
-    effect: rule.effect,
+    effect,
     rule: index + 1,
     ruleText: rule.text,
-    reason: `rule ${index + 1} ${verb} ${by}`,
+    reason: `rule ${index + 1} ${verb} ${by === "" ? "everything" : by}${only}${words}`,
+    terms,
+  };
+}
+
+function needsOf(rules: readonly Rule[]): Needs {
+  const asked = rules.flatMap(({ body }): Conditions[] => [body, body.not ?? {}]);
+  return {
+    localName: asked.some(({ localName }) => localName !== undefined),
+    groups: [...new Set(asked.flatMap(({ group }) => group ?? []))],
   };
 }
 

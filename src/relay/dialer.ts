@@ -48,19 +48,29 @@ export class Dialing {
   readonly #running = new Set<Socket>();
   readonly #port: number;
   readonly #deadline: NodeJS.Timeout;
+  readonly #localAddress: (address: string) => string | null;
   #won: (dialed: Dialed) => void = () => {};
   #lost: (error: NetworkError) => void = () => {};
   #next: NodeJS.Timeout | undefined;
   #firstFailure: NetworkError | null = null;
 
-  /** @param timeout milliseconds for all attempts together */
-  constructor(addresses: readonly string[], port: number, timeout: number) {
+  /**
+   * @param timeout milliseconds for all attempts together
+   * @param localAddress the address of ours to connect from, to one of the addresses; null is the system's choice
+   */
+  constructor(
+    addresses: readonly string[],
+    port: number,
+    timeout: number,
+    localAddress: (address: string) => string | null = () => null,
+  ) {
     this.done = new Promise((won, lost) => {
       this.#won = won;
       this.#lost = lost;
     });
     this.#waiting = [...addresses];
     this.#port = port;
+    this.#localAddress = localAddress;
     this.#deadline = setTimeout(() => this.#lose(timedOut(addresses, port, timeout)), timeout);
     this.#attempt();
   }
@@ -74,7 +84,9 @@ export class Dialing {
     clearTimeout(this.#next);
     const address = this.#waiting.shift();
     if (address === undefined) return;
-    const socket = connect({ ...SOCKET_OPTIONS, host: address, port: this.#port });
+    const from = this.#localAddress(address);
+    const local = from === null ? {} : { localAddress: from };
+    const socket = connect({ ...SOCKET_OPTIONS, ...local, host: address, port: this.#port });
     this.#running.add(socket);
     const failed = (error: NodeJS.ErrnoException) => {
       this.#running.delete(socket);

@@ -1,12 +1,22 @@
-import { PolicyError } from "../errors.js";
-import type { AuthMethodName } from "../policy/auth-methods.js";
+import { isIPv6 } from "node:net";
+import { NetworkError, PolicyError } from "../errors.js";
 import type { Decision } from "../policy/decision.js";
-import type { Ruleset } from "../policy/ruleset.js";
-import { type Endpoint, formatEndpoint } from "../protocol/address.js";
+import type { PolicyRequest } from "../policy/facts.js";
+import type { Ruleset, Trace } from "../policy/ruleset.js";
+import type { Redirect, Severity } from "../policy/terms.js";
+import { type Endpoint, formatEndpoint, parseHost } from "../protocol/address.js";
 import { REP } from "../protocol/constants.js";
 
-/** Addresses that may be dialed, best first, each with the decision that allows it. */
-export type Authorized = ReadonlyMap<string, Decision>;
+/** Who asks, for what and when. */
+export type Asker = Pick<PolicyRequest, "client" | "command" | "time">;
+
+/** Where to go, and why that may be. */
+export interface Authorized {
+  /** Addresses that may be dialed, best first, each with the decision that allows it; at least one. */
+  readonly addresses: ReadonlyMap<string, Decision>;
+  /** The one that was asked for, or what a rule wants in its place. */
+  readonly port: number;
+}
 
 /** A rule, or the absence of one, denies the destination. */
 export class DeniedError extends PolicyError {
@@ -21,25 +31,69 @@ export class DeniedError extends PolicyError {
 /** A name's addresses, on behalf of the client. */
 export type Resolve = (name: string) => Promise<readonly string[]>;
 
+/** What the rule that denies wants the log's line to have; null where it does not say, or none denies. */
+export function severityOf(error: unknown): Severity | null {
+  return error instanceof DeniedError ? error.decision.terms.severity : null;
+}
+
 /**
  * Judges a destination: by name before any DNS query leaves, then by each address it resolves to, so that a name can't
- * lead to a denied network. Answers that the resolver kept are judged like any other.
- * @throws DeniedError, NetworkError (the name does not resolve)
+ * lead to a denied network. Answers that the resolver kept are judged like any other. What is dialed are the addresses
+ * that were judged; no name is looked up twice.
+ * @throws DeniedError, NetworkError (the name does not resolve; there is no source address for it)
  */
 export async function authorize(
   ruleset: Ruleset,
   dst: Endpoint,
-  method: AuthMethodName,
+  asker: Asker,
   resolve: Resolve,
+  trace?: Trace,
 ): Promise<Authorized> {
   const { host, port } = dst;
   const name = host.kind === "domain" ? host.name : null;
+  const { client, command, time } = asker;
   if (name !== null) {
-    const decision = ruleset.evaluateName({ name, port, method });
+    const decision = ruleset.evaluateName({ client, command, time, name, port }, trace);
     if (decision.effect === "deny") throw new DeniedError(dst, decision);
+    const { redirect } = decision.terms;
+    if (decision.effect === "allow" && redirect !== null)
+      return redirected(redirect, port, decision, resolve);
   }
   const addresses = host.kind === "domain" ? await resolve(host.name) : [host.address];
-  const { allowed, denial } = ruleset.permitted({ name, port, method }, addresses);
-  if (denial !== null) throw new DeniedError(dst, denial);
-  return new Map(allowed.map(({ address, decision }) => [address, decision]));
+  const { allowed, denial } = ruleset.permitted({ client, command, time, name, port }, addresses, trace);
+  const [first] = allowed;
+  if (first === undefined) throw new DeniedError(dst, denial as Decision);
+  const { redirect } = first.decision.terms;
+  if (redirect !== null) return redirected(redirect, port, first.decision, resolve);
+  const direct = allowed.filter(({ decision }) => decision.terms.redirect === null);
+  return { addresses: withSources(direct.map(({ address, decision }) => [address, decision])), port };
+}
+
+/** Where a rule leads instead, which is not judged. */
+async function redirected(
+  { host, port }: Redirect,
+  asked: number,
+  decision: Decision,
+  resolve: Resolve,
+): Promise<Authorized> {
+  const target = parseHost(host);
+  const addresses = target.kind === "domain" ? await resolve(target.name) : [target.address];
+  return { addresses: withSources(addresses.map((address) => [address, decision])), port: port ?? asked };
+}
+
+/** Those to which there is a way from an address of ours that the rule names. */
+function withSources(ways: readonly (readonly [string, Decision])[]): ReadonlyMap<string, Decision> {
+  const left = ways.filter(
+    ([address, { terms }]) =>
+      terms.sourceAddresses === null || sourceFor(address, terms.sourceAddresses) !== null,
+  );
+  if (left.length > 0) return new Map(left);
+  const rules = new Set(ways.map(([, { rule }]) => rule));
+  const message = `rule ${[...rules].join(", ")} has no source address (sourceAddresses) for ${ways.map(([address]) => address).join(", ")}`;
+  throw new NetworkError("NO_SOURCE_ADDRESS", message, { rep: REP.NETWORK_UNREACHABLE });
+}
+
+/** The one of `sources` that is of the family of `address`. */
+export function sourceFor(address: string, sources: readonly string[]): string | null {
+  return sources.find((source) => isIPv6(source) === isIPv6(address)) ?? null;
 }

@@ -6,6 +6,7 @@ import { GssocksError, NetworkError, PeerError } from "../errors.js";
 import { plainAddress } from "../protocol/address.js";
 import { reset } from "../relay/cut-off.js";
 import type { AuthServices } from "./authentication.js";
+import { type ClientDirectory, ClientFacts } from "./client-facts.js";
 import { Connection, type ConnectionOptions } from "./connection.js";
 import { type MethodPolicy, methodsFor } from "./methods.js";
 import { NO_OCTETS } from "./octets.js";
@@ -15,6 +16,9 @@ import type { Progress } from "./sessions.js";
 import type { TlsAcceptor } from "./tls-acceptor.js";
 
 export interface ClientSessionOptions extends ConnectionOptions {
+  /** As the configuration has it, `address:port`. */
+  listener: string;
+  directory: ClientDirectory;
   services: AuthServices;
   policy: MethodPolicy;
   socks4: Socks4Policy | null;
@@ -51,14 +55,18 @@ export class ClientSession {
   }
 
   #connect(socket: Socket, tls: TlsAcceptor | null, handshake: number): Promise<void> {
-    const { services, policy, socks4 } = this.#options;
+    const { services, policy, socks4, listener, directory, ruleset } = this.#options;
+    const { remoteAddress: address = "" } = socket;
     this.#record.enter("method");
     const secured = tls === null ? null : (socket as TLSSocket);
     const certified = secured === null ? null : (tls?.identity(secured) ?? null);
-    const methods = methodsFor(policy, plainAddress(socket.remoteAddress ?? ""), certified !== null);
+    const methods = methodsFor(policy, plainAddress(address), certified !== null);
+    const tlsSubject = secured === null ? null : (tls?.subject(secured) ?? null);
     const bindings = secured === null || tls === null ? null : () => tls.bindings(secured);
+    const arrival = { address, listener, tls: secured !== null, tlsSubject };
+    const facts = new ClientFacts(arrival, ruleset.needs, directory);
     const auth = { services, methods, socks4, certified, bindings };
-    this.#connection = new Connection(socket, this.#record, auth, handshake, this.#options);
+    this.#connection = new Connection(socket, this.#record, auth, facts, handshake, this.#options);
     return this.#connection.done;
   }
 

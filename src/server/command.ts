@@ -4,10 +4,13 @@ import { GssocksError, PeerError, PolicyError } from "../errors.js";
 import type { AuditDecision, AuditGate, Observer } from "../observability/events.js";
 import { type AuthMethodName, isProven } from "../policy/auth-methods.js";
 import type { Decision } from "../policy/decision.js";
+import type { Client, CommandName } from "../policy/facts.js";
 import type { Ruleset } from "../policy/ruleset.js";
+import { NO_TERMS, type Terms } from "../policy/terms.js";
 import { type Endpoint, formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
 import { CMD, REP } from "../protocol/constants.js";
 import { type BindOptions, bind } from "../relay/bind.js";
+import type { CarrierOptions } from "../relay/carrier.js";
 import type { DatagramProtection } from "../relay/datagram-protection.js";
 import { Dialing } from "../relay/dialer.js";
 import { facingAddress } from "../relay/facing-address.js";
@@ -15,13 +18,11 @@ import { LruMap } from "../relay/lru-map.js";
 import type { Resolver } from "../relay/resolver.js";
 import { UdpAssociation } from "../relay/udp-associate.js";
 import { Association, type AssociationTimeouts } from "./association.js";
-import { type Authorized, authorize, DeniedError } from "./authorize.js";
+import { type Asker, type Authorized, authorize, DeniedError, severityOf, sourceFor } from "./authorize.js";
 import { LimitError, type Limits } from "./limits.js";
 import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
 import { RefusedDestinations } from "./refused-destinations.js";
 import type { SessionRecord } from "./session-record.js";
-
-export type CommandName = "connect" | "bind" | "udp-associate";
 
 const COMMANDS: Readonly<Record<number, CommandName>> = {
   [CMD.CONNECT]: "connect",
@@ -68,6 +69,8 @@ export interface CommandOptions {
 export interface Asking {
   /** How the client was authenticated. */
   method: AuthMethodName;
+  /** What the rules are told of it; looked up once. */
+  client: () => Promise<Client>;
   /** Between us and the client. */
   datagrams: () => DatagramProtection;
   /** Tells the client that it succeeded, and its BND. */
@@ -88,6 +91,7 @@ export class Command {
   #forget: () => void = () => {};
   #dialing: Dialing | null = null;
   #closed = false;
+  #terms: Terms = NO_TERMS;
 
   constructor(socket: Socket, record: SessionRecord, options: CommandOptions) {
     this.#socket = socket;
@@ -102,6 +106,18 @@ export class Command {
 
   get association(): Association | null {
     return this.#association;
+  }
+
+  /** For what CONNECT or BIND relays: the rule's where it has them, else the server's. */
+  bounds(): Pick<CarrierOptions, "idleTimeout" | "totalTimeout" | "upRates" | "downRates"> {
+    const { idle, total } = this.#options.timeouts;
+    const { up, down } = this.#record.quota.rates(this.#terms.bandwidth);
+    return {
+      idleTimeout: this.#terms.idle ?? idle,
+      totalTimeout: this.#terms.total ?? total,
+      upRates: up,
+      downRates: down,
+    };
   }
 
   /** @throws GssocksError with the REP */
@@ -141,15 +157,15 @@ export class Command {
     this.#options.observer({ type: "association-closed", subject, ...this.#association.counts });
   }
 
-  async #connect(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
-    const authorized = await this.#authorize(dst, method, signal);
+  async #connect(dst: Endpoint, { method, client, reply, signal }: Asking): Promise<void> {
+    const { addresses, port } = await this.#authorize(dst, "connect", client, signal);
     if (this.#closed) return;
     this.#record.enter("connect");
-    this.#dialing = new Dialing([...authorized.keys()], dst.port, this.#options.timeouts.connect);
+    const from = (address: string) => sourceFor(address, addresses.get(address)?.terms.sourceAddresses ?? []);
+    this.#dialing = new Dialing([...addresses.keys()], port, this.#options.timeouts.connect, from);
     const { address, socket } = await this.#dialing.done;
     this.#dialing = null;
-    this.#record.known.rule = authorized.get(address)?.rule ?? null;
-    this.#joined(socket, method);
+    this.#joined(socket, addresses.get(address), method);
     reply(endpoint(socket.localAddress, socket.localPort));
   }
 
@@ -157,14 +173,15 @@ export class Command {
    * A socket to which the peer that DST.ADDR names may connect, and two replies: where that is, and who did. Where
    * DST.ADDR is 0.0.0.0 or ::, every peer may that the rules allow as a destination.
    */
-  async #bind(dst: Endpoint, { method, reply, signal }: Asking): Promise<void> {
-    const authorized = await this.#authorize(dst, method, signal);
+  async #bind(dst: Endpoint, { method, client, reply, signal }: Asking): Promise<void> {
+    const { addresses } = await this.#authorize(dst, "bind", client, signal);
+    const asker = await this.#asker("bind", client);
     if (this.#closed) return;
     const { ruleset, commands, timeouts } = this.#options;
-    const [first = ""] = authorized.keys();
+    const [first = ""] = addresses.keys();
     const anybody = first === "0.0.0.0" || first === "::";
     const judge = (address: string): Decision | undefined =>
-      anybody ? ruleset.evaluate({ name: null, address, port: dst.port, method }) : authorized.get(address);
+      anybody ? ruleset.evaluate({ ...asker, name: null, address, port: dst.port }) : addresses.get(address);
     const accepts = (address: string) => judge(address)?.effect === "allow";
     const address = anybody ? (this.#socket.localAddress as string) : await facingAddress(first, dst.port);
     this.#record.enter("connect");
@@ -172,15 +189,14 @@ export class Command {
     const bound = await bind({ address, ports, accepts, timeout: timeouts.bind, signal: signal() });
     reply(bound.bnd);
     const socket = await bound.peer;
-    this.#record.known.rule = judge(plainAddress(socket.remoteAddress ?? ""))?.rule ?? null;
-    this.#joined(socket, method);
+    this.#joined(socket, judge(plainAddress(socket.remoteAddress ?? "")), method);
     reply(endpoint(socket.remoteAddress, socket.remotePort));
   }
 
   /** Each destination is judged when the client first sends to it; `announced` is where it says it will send from. */
-  async #associate(announced: Endpoint, { method, datagrams, reply, signal }: Asking): Promise<void> {
+  async #associate(announced: Endpoint, { client, datagrams, reply, signal }: Asking): Promise<void> {
     const { commands, timeouts } = this.#options;
-    await this.#decided(announced, new Map());
+    await this.#decided(announced, { addresses: new Map(), port: announced.port });
     if (this.#closed) return;
     const { ports, advertise, destinations, datagramsPerSecond, fromAnyone } = commands.udp;
     this.#allowed = new LruMap(destinations);
@@ -191,7 +207,7 @@ export class Command {
       ports,
       client: { address: this.#socket.remoteAddress as string, announced },
       protection: datagrams(),
-      authorize: (dst) => this.#authorizeDatagrams(dst, method, signal),
+      authorize: (dst) => this.#authorizeDatagrams(dst, client, signal),
       limits: { destinations, datagramsPerSecond },
       fromAnyone,
     });
@@ -200,12 +216,22 @@ export class Command {
     reply(relay.bnd);
   }
 
-  async #authorize(dst: Endpoint, method: AuthMethodName, signal: Asking["signal"]): Promise<Authorized> {
+  async #asker(command: CommandName, client: Asking["client"]): Promise<Asker> {
+    return { client: await client(), command, time: Date.now() };
+  }
+
+  async #authorize(
+    dst: Endpoint,
+    command: CommandName,
+    client: Asking["client"],
+    signal: Asking["signal"],
+  ): Promise<Authorized> {
     try {
-      const authorized = await this.#judge(dst, method, signal);
-      const [first] = authorized.values();
+      const asker = await this.#asker(command, client);
+      const authorized = await this.#judge(dst, asker, signal);
+      const [first] = authorized.addresses.values();
       this.#record.known.rule = first?.rule ?? null;
-      await this.#admit(method);
+      await this.#admit(asker.client.method);
       await this.#decided(dst, authorized);
       return authorized;
     } catch (error) {
@@ -238,14 +264,14 @@ export class Command {
 
   async #authorizeDatagrams(
     dst: Endpoint,
-    method: AuthMethodName,
+    client: Asking["client"],
     signal: Asking["signal"],
   ): Promise<string[]> {
     try {
-      const authorized = await this.#judge(dst, method, signal);
+      const authorized = await this.#judge(dst, await this.#asker("udp-associate", client), signal);
       this.#tellAllowed(dst, authorized);
       await this.#options.audit.room();
-      return [...authorized.keys()];
+      return [...authorized.addresses.keys()];
     } catch (error) {
       if (error instanceof GssocksError) this.#refused?.add(dst, error);
       this.#allowed?.delete(formatEndpoint(dst));
@@ -254,10 +280,11 @@ export class Command {
     }
   }
 
-  #judge(dst: Endpoint, method: AuthMethodName, signal: Asking["signal"]): Promise<Authorized> {
+  #judge(dst: Endpoint, asker: Asker, signal: Asking["signal"]): Promise<Authorized> {
     const { ruleset, resolver } = this.#options;
+    const { method } = asker.client;
     const client = lookupClient(this.#record.subject.principal, method, this.#socket.remoteAddress ?? "");
-    return authorize(ruleset, dst, method, (name) => {
+    return authorize(ruleset, dst, asker, (name) => {
       const found = resolver.resolve(name, client, { signal: signal() });
       // Of the request itself, not of what an association sends.
       if (this.#allowed !== null) return found;
@@ -268,12 +295,14 @@ export class Command {
 
   #tellAllowed(dst: Endpoint, authorized: Authorized): void {
     const destination = formatEndpoint(dst);
-    const [[address, { rule }] = ["", { rule: null }]] = authorized;
+    const [[address, decision] = ["", undefined]] = authorized.addresses;
+    const { rule = null, terms = NO_TERMS } = decision ?? {};
     if (this.#allowed?.get(destination)) return;
     this.#allowed?.set(destination, true);
     this.#refused?.forget(dst);
     const { subject } = this.#record;
-    this.#options.observer({ type: "destination-allowed", subject, destination, address, rule });
+    const { severity } = terms;
+    this.#options.observer({ type: "destination-allowed", subject, destination, address, rule, severity });
     this.#tellDecision(dst, authorized);
   }
 
@@ -281,12 +310,23 @@ export class Command {
     const { subject } = this.#record;
     const { code, message: reason } = error;
     const destination = formatEndpoint(dst);
-    this.#options.observer({ type: "destination-refused", subject, destination, code, reason, untold });
+    const severity = severityOf(error);
+    this.#options.observer({
+      type: "destination-refused",
+      subject,
+      destination,
+      code,
+      reason,
+      untold,
+      severity,
+    });
     this.#tellDecision(dst, error, untold);
   }
 
-  #joined(destination: Socket, method: AuthMethodName): void {
+  #joined(destination: Socket, decision: Decision | undefined, method: AuthMethodName): void {
     this.#destination = destination;
+    this.#terms = decision?.terms ?? NO_TERMS;
+    this.#record.known.rule = decision?.rule ?? null;
     if (this.#closed) return void destination.destroy();
     const { known, subject } = this.#record;
     const { observer, outgoing } = this.#options;
@@ -295,7 +335,8 @@ export class Command {
     known.address = formatEndpoint(remote);
     const owner = { session: subject.session, user: isProven(method) ? subject.principal : null };
     this.#forget = outgoing.add(addressOf(destination, "local"), addressOf(destination, "remote"), owner);
-    observer({ type: "connected", subject, address: known.address, bound: formatEndpoint(local) });
+    const { severity } = this.#terms;
+    observer({ type: "connected", subject, address: known.address, bound: formatEndpoint(local), severity });
   }
 }
 
@@ -319,9 +360,9 @@ function judgement(
     const rule = outcome instanceof DeniedError ? outcome.decision.rule : null;
     return { decision, addresses: [], rule, code, reason };
   }
-  const [first] = outcome.values();
+  const [first] = outcome.addresses.values();
   const { rule, reason } = first ?? { rule: null, reason: "each destination is judged when it is sent to" };
-  return { decision: "allow", addresses: [...outcome.keys()], rule, code: null, reason };
+  return { decision: "allow", addresses: [...outcome.addresses.keys()], rule, code: null, reason };
 }
 
 function addressOf(socket: Socket, end: "local" | "remote"): TcpAddress {

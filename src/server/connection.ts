@@ -26,9 +26,11 @@ import { checkOrder } from "../relay/token-engine.js";
 import type { Association } from "./association.js";
 import { Authentication, type AuthenticationOptions } from "./authentication.js";
 import { clearRequest, isClearRequest } from "./clear-request.js";
+import type { ClientFacts } from "./client-facts.js";
 import { clientLost } from "./client-lost.js";
 import { Command, type CommandOptions, commandName } from "./command.js";
 import { Deadline } from "./deadline.js";
+import { sayFarewell } from "./farewell.js";
 import { asError } from "./internal-error.js";
 import { endedByLimit } from "./limits.js";
 import { type Octets, octetsOf } from "./octets.js";
@@ -38,9 +40,6 @@ import { type Progress, stateOf } from "./sessions.js";
 
 /** Octets kept while an answer is awaited; past this the socket is not read. */
 const READ_AHEAD = 65536;
-
-/** How long a refused client may take to read the farewell before the socket is destroyed, in ms. */
-const LINGER = 2000;
 
 export interface ConnectionOptions extends CommandOptions {
   /** Allowed at this listener, best first. */
@@ -64,6 +63,7 @@ export class Connection {
   readonly #machine: ServerMachine;
   #waiting: AbortController | null = null;
   readonly #auth: Authentication;
+  readonly #facts: ClientFacts;
   #identity: Identity | null = null;
   #protection: MessageProtection | null = null;
   #sealed: ContextProtection | null = null;
@@ -80,11 +80,13 @@ export class Connection {
     socket: Socket,
     record: SessionRecord,
     auth: AuthenticationOptions,
+    facts: ClientFacts,
     handshake: number,
     options: ConnectionOptions,
   ) {
     this.#socket = socket;
     this.#record = record;
+    this.#facts = facts;
     this.#options = options;
     this.#machine = new ServerMachine({
       methods: [...auth.methods.keys()],
@@ -290,8 +292,10 @@ export class Connection {
       if (user !== null) this.#identified(await this.#auth.identify(user, this.#ending()));
       if (this.#closed) return;
       this.#tellHandshake("completed");
+      const identity = this.#identity as Identity;
       await this.#command.carryOut(cmd, dst, {
-        method: (this.#identity as Identity).method,
+        method: identity.method,
+        client: () => this.#facts.of(identity, (this.#sealed?.level ?? "none") as AgreedLevel),
         datagrams: () => this.#datagrams(),
         reply: (bnd) => this.#succeeded(bnd),
         signal: () => this.#ending(),
@@ -321,11 +325,9 @@ export class Connection {
   }
 
   #relay(rest: Buffer): void {
-    const { idle, total } = this.#options.timeouts;
     // Only now: the command may have been one whose datagrams need the context.
     if (this.#options.fastPath) this.#sealed?.accelerate();
     const reply = Buffer.concat(this.#reply.buffers);
-    const { up: upRates, down: downRates } = this.#record.quota.rates(null);
     this.#reply.release();
     this.#carrier = carry({
       client: this.#handOver(),
@@ -333,10 +335,7 @@ export class Connection {
       protection: this.#protection ?? CLEAR,
       reply,
       rest,
-      idleTimeout: idle,
-      totalTimeout: total,
-      upRates,
-      downRates,
+      ...this.#command.bounds(),
     });
     this.#relaying(this.#carrier);
   }
@@ -363,15 +362,9 @@ export class Connection {
       .off("close", this.#onClose);
   }
 
-  /** What was said before is sent, then our end; a client that does not close in turn is cut off. */
   #refuse(step: string, error: GssocksError): void {
     this.#finish(step, error);
-    const socket = this.#socket;
-    socket.off("data", this.#onData).off("end", this.#onEnd).resume();
-    socket.end();
-    const linger = setTimeout(() => socket.destroy(), LINGER);
-    socket.once("end", () => socket.destroySoon()).once("close", () => clearTimeout(linger));
-    if (socket.readableEnded) socket.destroySoon();
+    sayFarewell(this.#socket.off("data", this.#onData).off("end", this.#onEnd));
   }
 
   #finish(step: string, error: GssocksError | null): void {

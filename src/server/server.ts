@@ -1,6 +1,7 @@
 /** The SOCKS server: listeners, what they share, and the sessions that come of them. */
 import type { Socket } from "node:net";
 import { networkInterfaces } from "node:os";
+import type { GroupSource } from "../auth/group-sources.js";
 import { GssapiMethod, type GssapiMethodOptions } from "../auth/gssapi.js";
 import { IdentClient, type IdentClientOptions } from "../auth/ident-client.js";
 import type { PasswordBackend } from "../auth/password-backend.js";
@@ -22,6 +23,7 @@ import type { AuthServices } from "./authentication.js";
 import { ClientSession, type ClientSessionOptions } from "./client-session.js";
 import type { CommandSettings } from "./command.js";
 import type { ConnectionOptions } from "./connection.js";
+import { Directory } from "./directory.js";
 import { IdentdSocket, type IdentdSocketOptions } from "./identd-socket.js";
 import { Limits } from "./limits.js";
 import { Listener, type ListenerAddress, type ListeningSocket } from "./listener.js";
@@ -54,6 +56,8 @@ export interface ServerOptions extends CommandSettings {
   /** Opens what knows the passwords; null where no listener takes any. */
   passwords: (() => Promise<PasswordBackend>) | null;
   ident: IdentClientOptions;
+  /** Opens what knows clients' groups, and how old its answers may be, in ms; null where no rule asks. */
+  groups: { open: () => Promise<readonly GroupSource[]>; maxAge: number } | null;
   /** Where `gssocks identd` asks us; null for nowhere. */
   identd: IdentdSocketOptions | null;
   rules: readonly Rule[];
@@ -79,6 +83,7 @@ export class Server {
   readonly #listeners: Listener[] = [];
   readonly #tls: TlsAcceptor[] = [];
   #services: AuthServices = { gssapi: null, password: null, ident: null };
+  #directory = new Directory({ sources: [], maxAge: 0 });
   #identd: IdentdSocket | null = null;
   #state: "starting" | "serving" | "draining" | "stopped" = "starting";
 
@@ -154,7 +159,9 @@ export class Server {
   }
 
   async #startServices(): Promise<void> {
-    const { listeners, gssapi, passwords, ident } = this.#options;
+    const { listeners, gssapi, passwords, ident, groups } = this.#options;
+    if (groups !== null)
+      this.#directory = new Directory({ sources: await groups.open(), maxAge: groups.maxAge });
     const methods = new Set(listeners.flatMap(methodsOf));
     if (methods.has("gssapi")) this.#services.gssapi = await GssapiMethod.create(gssapi);
     if (methods.has("password") && passwords !== null) {
@@ -182,6 +189,8 @@ export class Server {
   #sessionOptions(listener: ListenerOptions): ClientSessionOptions {
     const { commands, bind, udp, timeouts, fastPath } = this.#options;
     return {
+      listener: formatEndpoint({ host: parseHost(listener.host), port: listener.port }),
+      directory: this.#directory,
       services: this.#services,
       policy: listener,
       socks4: listener.socks4,

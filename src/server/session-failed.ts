@@ -1,6 +1,7 @@
 import { GssError, type GssocksError } from "../errors.js";
 import { majorName } from "../gss/flags.js";
 import type { ServerEvent, SessionSubject } from "../observability/events.js";
+import { severityOf } from "./authorize.js";
 import { LimitError } from "./limits.js";
 
 /** @param step what the session was in, in words */
@@ -18,6 +19,7 @@ export function sessionFailed(
     reason,
     major: majorOf(error),
     limit: limitOf(error),
+    severity: severityOf(error),
   };
 }
 

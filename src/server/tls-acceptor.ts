@@ -4,7 +4,12 @@ import { readFileSync, statSync } from "node:fs";
 import type { Socket } from "node:net";
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from "node:tls";
 import type { ChannelBindings } from "../auth/gssapi.js";
-import { type CertificateName, certificateIdentity, type Identity } from "../auth/identity.js";
+import {
+  type CertificateName,
+  certificateIdentity,
+  certificateSubject,
+  type Identity,
+} from "../auth/identity.js";
 import { NetworkError, PeerError } from "../errors.js";
 import { exporterBindings, serverEndPointBindings } from "../relay/channel-bindings.js";
 import { carriedBy } from "../relay/cut-off.js";
@@ -89,8 +94,14 @@ export class TlsAcceptor {
 
   /** Who the client's certificate says it is; null where there is none that an authority of ours stands behind. */
   identity(socket: TLSSocket): Identity | null {
-    const certificate = socket.authorized ? socket.getPeerX509Certificate() : undefined;
-    return certificate === undefined ? null : certificateIdentity(certificate, this.#options.clientIdentity);
+    const certificate = certificateOf(socket);
+    return certificate === null ? null : certificateIdentity(certificate, this.#options.clientIdentity);
+  }
+
+  /** Its subject, most specific part first; null as above. */
+  subject(socket: TLSSocket): readonly string[] | null {
+    const certificate = certificateOf(socket);
+    return certificate === null ? null : certificateSubject(certificate);
   }
 
   /** @throws PolicyError (NO_CHANNEL_BINDINGS) where the session's version has none of the type configured */
@@ -132,6 +143,10 @@ export class TlsAcceptor {
       this.#renewed(error as Error);
     }
   }
+}
+
+function certificateOf(socket: TLSSocket): X509Certificate | null {
+  return (socket.authorized ? socket.getPeerX509Certificate() : undefined) ?? null;
 }
 
 /** The two ends of a connection tell it from all others while it is open, through either of its socket objects. */

@@ -80,6 +80,7 @@ test("who a certificate speaks for", async (t) => {
     assert.deepEqual(certificateIdentity(new X509Certificate(readFileSync(certificate)), "subject"), {
       method: "certificate",
       principal: "CN=alice",
+      kerberos: false,
       mechanism: null,
       acceptor: null,
     });

@@ -47,7 +47,13 @@ test("with a users file", async (t) => {
   await t.test("the right password gives the identity, and is wiped", async () => {
     const password = Buffer.from("alice-pw");
     const identity = await method.authenticate("alice", password, "192.0.2.1");
-    assert.deepEqual(identity, { method: "password", principal: "alice", mechanism: null, acceptor: null });
+    assert.deepEqual(identity, {
+      method: "password",
+      principal: "alice",
+      kerberos: false,
+      mechanism: null,
+      acceptor: null,
+    });
     assert.deepEqual(password, Buffer.alloc(8));
   });
 
@@ -78,7 +84,7 @@ test("with a users file", async (t) => {
 });
 
 test("an empty password does not reach a backend that would take it", async () => {
-  const kind = backend(async () => ({ principal: "alice" }));
+  const kind = backend(async () => ({ principal: "alice", kerberos: false }));
   const error = await failure(
     new PasswordMethod(kind, { failureTime: 1 }).authenticate("alice", Buffer.alloc(0), "192.0.2.1"),
   );
@@ -134,7 +140,7 @@ test("a backend that does not answer is not waited for, and has the password unt
   const error = await failure(method.authenticate("alice", password, "192.0.2.1"));
   assert.equal(error.code, "PASSWORD_TIMEOUT");
   assert.equal(password.toString(), "secret");
-  answer({ principal: "alice" });
+  answer({ principal: "alice", kerberos: false });
   await new Promise((resolve) => setImmediate(resolve));
   assert.deepEqual(password, Buffer.alloc(6));
 });

@@ -7,6 +7,7 @@ import { loadConfig, MAX_FILE_SIZE, parseConfig } from "../../../src/config/load
 import { ConfigError } from "../../../src/errors.js";
 import { IpNetwork } from "../../../src/policy/ip-network.js";
 import { Ruleset } from "../../../src/policy/ruleset.js";
+import { asking } from "../policy/client.js";
 
 let directory = "";
 before(() => {
@@ -60,6 +61,7 @@ test("the smallest configuration gets the defaults, and denies everything", () =
     },
     passwords: null,
     workers: 1,
+    groups: null,
     limits: {
       ...NO_LIMITS,
       sessions: 10_000,
@@ -171,6 +173,7 @@ metrics: { address: 127.0.0.1:0, remote: false }
         },
       },
     ],
+    groups: null,
     commands: ["connect", "udp-associate"],
     bind: { ports: { first: 40000, last: 40999 } },
     udp: {
@@ -222,8 +225,8 @@ metrics: { address: 127.0.0.1:0, remote: false }
     ["deny: { to: [*.bank.test, 10.9.0.0/16] }", "allow: { method: [empty, none] }", "allow: {}"],
   );
   const ruleset = new Ruleset(rules, () => false);
-  assert.equal(ruleset.evaluate({ method: "gssapi", name: null, address: "10.9.0.1", port: 80 }).rule, 1);
-  assert.equal(ruleset.evaluate({ method: "gssapi", name: null, address: "10.8.0.1", port: 80 }).rule, 3);
+  assert.equal(ruleset.evaluate({ ...asking(), name: null, address: "10.9.0.1", port: 80 }).rule, 1);
+  assert.equal(ruleset.evaluate({ ...asking(), name: null, address: "10.8.0.1", port: 80 }).rule, 3);
 });
 
 test("identd by its defaults", () => {
@@ -278,7 +281,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
       "16|limits.perSource.sessions|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
-      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, rules, workers, limits, penalties, timeouts, log, audit, identd, metrics",
+      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, groups, rules, workers, limits, penalties, timeouts, log, audit, identd, metrics",
       '21|identd.address|expected an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML), found "localhost"',
       '21|identd.socket|expected an absolute path of at most 103 octets, found "run"',
       '21|identd.answer|expected one of user, token, found "name"',

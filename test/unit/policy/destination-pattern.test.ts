@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseName } from "../../../src/policy/destination-name.js";
-import { parseDestinationPattern } from "../../../src/policy/destination-pattern.js";
+import { type DestinationPattern, parseDestinationPattern } from "../../../src/policy/destination-pattern.js";
 
 test("entries of `to`", () => {
   const table: [text: string, what: string, ports?: [number, number]][] = [
@@ -20,16 +20,34 @@ test("entries of `to`", () => {
     ["xn--bnk-sla.test", "name xn--bnk-sla.test"],
     ["*.Bank.test", "suffix .bank.test"],
     ["*.test.:8000-8080", "suffix .test", [8000, 8080]],
+    ["protected", "protected every kind"],
+    ["Loopback:80", "protected loopback", [80, 80]],
+    ["own-listeners", "protected own listener"],
+    ["cloud-metadata", "protected cloud metadata"],
+    // A host of that name.
+    ["loopback.", "name loopback"],
   ];
-  for (const [text, what, ports] of table) {
+  for (const [text, expected, ports] of table) {
     const entry = parseDestinationPattern(text);
-    const value =
-      entry.kind === "network" ? entry.network : entry.kind === "name" ? entry.name : entry.suffix;
-    assert.equal(`${entry.kind} ${value}`, what, text);
+    const value = what(entry);
+    assert.equal(`${entry.kind} ${value}`, expected, text);
     assert.deepEqual(entry.ports, ports === undefined ? null : { low: ports[0], high: ports[1] }, text);
     assert.equal(entry.text, text);
   }
 });
+
+function what(entry: DestinationPattern): string {
+  switch (entry.kind) {
+    case "network":
+      return String(entry.network);
+    case "name":
+      return entry.name;
+    case "suffix":
+      return entry.suffix;
+    case "protected":
+      return entry.of ?? "every kind";
+  }
+}
 
 test("what is wrong with an entry is said", () => {
   const table: [string, RegExp][] = [

@@ -4,9 +4,9 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { AUTH_METHODS, type AuthMethodName } from "../../../src/policy/auth-methods.js";
 import { parseDestinationPattern } from "../../../src/policy/destination-pattern.js";
-import type { Effect } from "../../../src/policy/matchers.js";
-import { Rule } from "../../../src/policy/rule.js";
+import { type Effect, Rule } from "../../../src/policy/rule.js";
 import { Ruleset } from "../../../src/policy/ruleset.js";
+import { asking } from "./client.js";
 
 interface Spec {
   effect: Effect;
@@ -44,7 +44,7 @@ test("a rule with method matches the methods it names, and no rule without it le
     ["127.0.0.1", "gssapi", null, "protected destination: loopback; a rule's `to` must name it"],
   ];
   for (const [address, method, rule, reason] of table) {
-    const decision = rules.evaluate({ name: null, address, port: 80, method });
+    const decision = rules.evaluate({ name: null, address, port: 80, ...asking({ method }) });
     assert.deepEqual([decision.rule, decision.reason], [rule, reason], `${method} to ${address}`);
     assert.equal(decision.effect, rule === null || rule === 1 ? "deny" : "allow");
   }
@@ -56,7 +56,7 @@ test("a decision carries the methods of its rule", () => {
     { effect: "allow", to: ["*.test:80"], method: ["gssapi", "ident"] },
   ]);
   const text = (method: AuthMethodName) =>
-    rules.evaluate({ name: "a.test", address: "203.0.113.1", port: 80, method }).ruleText;
+    rules.evaluate({ name: "a.test", address: "203.0.113.1", port: 80, ...asking({ method }) }).ruleText;
   assert.equal(text("asserted"), "deny: { method: [asserted] }");
   assert.equal(text("ident"), "allow: { to: [*.test:80], method: [gssapi, ident] }");
   assert.equal(text("password"), null);
@@ -73,7 +73,7 @@ test("before DNS a method no rule lets in is denied: no query leaves", () => {
     [[{ effect: "deny", to: ["a.test"], method: ["none"] }, { effect: "allow" }], "gssapi", "resolve"],
   ];
   for (const [specs, method, effect] of table) {
-    const decision = rulesetOf(specs).evaluateName({ name: "a.test", port: 80, method });
+    const decision = rulesetOf(specs).evaluateName({ name: "a.test", port: 80, ...asking({ method }) });
     assert.equal(decision.effect, effect, `${JSON.stringify(specs)} for ${method}`);
   }
 });
@@ -99,16 +99,21 @@ test("a deny without method holds for every method", () => {
     fc.property(specs, to, specs, fc.option(name), address, (before, to, after, name, address) => {
       // What the deny matches when it stands alone ...
       const deny: Spec = { effect: "deny", to };
-      const alone = rulesetOf([deny]).evaluate({ name, address, port: 80, method: "gssapi" });
+      const alone = rulesetOf([deny]).evaluate({ name, address, port: 80, ...asking({ method: "gssapi" }) });
       if (alone.rule === null) return;
       const byName = (rules: Spec[], method: AuthMethodName) =>
-        name === null ? null : rulesetOf(rules).evaluateName({ name, port: 80, method }).effect;
+        name === null
+          ? null
+          : rulesetOf(rules).evaluateName({ name, port: 80, ...asking({ method }) }).effect;
       for (const method of AUTH_METHODS) {
         // ... is denied to everybody whom no rule before it lets in, whatever stands behind it.
         const rules = rulesetOf([...before, deny, ...after]);
-        const { effect, rule } = rules.evaluate({ name, address, port: 80, method });
+        const { effect, rule } = rules.evaluate({ name, address, port: 80, ...asking({ method }) });
         if (effect === "allow") assert.ok((rule as number) <= before.length, `rule ${rule}`);
-        assert.equal(rulesetOf([deny, ...after]).evaluate({ name, address, port: 80, method }).rule, 1);
+        assert.equal(
+          rulesetOf([deny, ...after]).evaluate({ name, address, port: 80, ...asking({ method }) }).rule,
+          1,
+        );
         if (byName([deny], "gssapi") === "deny" && byName([deny, { effect: "allow" }], "gssapi") === "deny")
           assert.equal(byName([deny, ...after], method), "deny");
         held += 1;
@@ -123,7 +128,12 @@ test("`empty` is allowed only by a rule that names it", () => {
   let allowed = 0;
   fc.assert(
     fc.property(specs, fc.option(name), address, (specs, name, address) => {
-      const { effect, rule } = rulesetOf(specs).evaluate({ name, address, port: 80, method: "empty" });
+      const { effect, rule } = rulesetOf(specs).evaluate({
+        name,
+        address,
+        port: 80,
+        ...asking({ method: "empty" }),
+      });
       if (effect === "deny") return;
       allowed += 1;
       assert.ok(specs[(rule as number) - 1]?.method?.includes("empty"), `rule ${rule}`);
@@ -138,8 +148,11 @@ test("`empty` is allowed only by a rule that names it", () => {
         method: spec.method?.filter((each) => each !== "empty"),
       }));
       const rules = rulesetOf(unnamed.filter(({ method }) => method?.length !== 0));
-      assert.equal(rules.evaluate({ name, address, port: 80, method: "empty" }).effect, "deny");
-      assert.equal(rules.evaluateName({ name, port: 80, method: "empty" }).effect, "deny");
+      assert.equal(
+        rules.evaluate({ name, address, port: 80, ...asking({ method: "empty" }) }).effect,
+        "deny",
+      );
+      assert.equal(rules.evaluateName({ name, port: 80, ...asking({ method: "empty" }) }).effect, "deny");
     }),
     RUNS,
   );
@@ -149,7 +162,7 @@ test("the rule that decides is the first of those for the client's method", () =
   const deciding = new Set<number | null>();
   fc.assert(
     fc.property(specs, fc.option(name), address, method, (specs, name, address, method) => {
-      const decision = rulesetOf(specs).evaluate({ name, address, port: 80, method });
+      const decision = rulesetOf(specs).evaluate({ name, address, port: 80, ...asking({ method }) });
       // The same rules without their methods, where only those are left that are meant for this one.
       const left = [...specs.entries()].filter(([, spec]) =>
         spec.method === undefined
@@ -160,7 +173,7 @@ test("the rule that decides is the first of those for the client's method", () =
       const everywhere = ({ effect, to, method }: Spec) =>
         effect === "deny" && method !== undefined ? (to ?? ["0.0.0.0/0", "::/0"]) : to;
       const plain = rulesetOf(left.map(([, spec]) => ({ effect: spec.effect, to: everywhere(spec) })));
-      const expected = plain.evaluate({ name, address, port: 80, method: "gssapi" });
+      const expected = plain.evaluate({ name, address, port: 80, ...asking({ method: "gssapi" }) });
       const rule = expected.rule === null ? null : (left[expected.rule - 1]?.[0] as number) + 1;
       assert.deepEqual([decision.effect, decision.rule], [expected.effect, rule]);
       deciding.add(rule);
@@ -175,8 +188,8 @@ test("who is denied by name is denied on every address, whatever the method", ()
   fc.assert(
     fc.property(specs, name, address, method, (specs, name, address, method) => {
       const rules = rulesetOf(specs);
-      const byName = rules.evaluateName({ name, port: 80, method }).effect;
-      const { effect } = rules.evaluate({ name, address, port: 80, method });
+      const byName = rules.evaluateName({ name, port: 80, ...asking({ method }) }).effect;
+      const { effect } = rules.evaluate({ name, address, port: 80, ...asking({ method }) });
       if (byName === "deny") assert.equal(effect, "deny");
       if (byName === "deny") denied += 1;
     }),
@@ -191,8 +204,14 @@ test("a deny of methods alone holds at protected destinations too, and before an
     { effect: "allow", to: ["127.0.0.0/8", "localhost"] },
   ]);
   const loopback = { name: null, address: "127.0.0.1", port: 80 };
-  assert.equal(rules.evaluate({ ...loopback, method: "asserted" }).rule, 1);
-  assert.equal(rules.evaluate({ ...loopback, method: "gssapi" }).rule, 2);
-  assert.equal(rules.evaluateName({ name: "localhost", port: 80, method: "asserted" }).effect, "deny");
-  assert.equal(rules.evaluateName({ name: "localhost", port: 80, method: "gssapi" }).effect, "resolve");
+  assert.equal(rules.evaluate({ ...loopback, ...asking({ method: "asserted" }) }).rule, 1);
+  assert.equal(rules.evaluate({ ...loopback, ...asking({ method: "gssapi" }) }).rule, 2);
+  assert.equal(
+    rules.evaluateName({ name: "localhost", port: 80, ...asking({ method: "asserted" }) }).effect,
+    "deny",
+  );
+  assert.equal(
+    rules.evaluateName({ name: "localhost", port: 80, ...asking({ method: "gssapi" }) }).effect,
+    "resolve",
+  );
 });

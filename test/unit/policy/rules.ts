@@ -1,8 +1,7 @@
 import type { Decision } from "../../../src/policy/decision.js";
 import { parseDestinationPattern } from "../../../src/policy/destination-pattern.js";
-import type { Effect } from "../../../src/policy/matchers.js";
 import type { IsOwnListener } from "../../../src/policy/protected-destinations.js";
-import { Rule } from "../../../src/policy/rule.js";
+import { type Effect, Rule } from "../../../src/policy/rule.js";
 import {
   type AddressRequest,
   type NameRequest,
@@ -10,10 +9,12 @@ import {
   Ruleset,
 } from "../../../src/policy/ruleset.js";
 
+import { asking } from "./client.js";
+
 /** An effect and the entries of `to`; no entries: `to` is left out. */
 export type RuleSpec = readonly [effect: Effect, ...to: string[]];
 
-type Asked<T> = Omit<T, "method">;
+type Asked<T> = Omit<T, "client" | "command" | "time">;
 
 /** A ruleset that is asked about clients of the GSS-API method, unless the request says otherwise. */
 export class AskedRuleset {
@@ -24,18 +25,18 @@ export class AskedRuleset {
   }
 
   evaluateName(request: Asked<NameRequest>): Decision {
-    return this.ruleset.evaluateName({ method: "gssapi", ...request });
+    return this.ruleset.evaluateName({ ...asking(), ...request });
   }
 
   evaluate(request: Asked<AddressRequest>): Decision {
-    return this.ruleset.evaluate({ method: "gssapi", ...request });
+    return this.ruleset.evaluate({ ...asking(), ...request });
   }
 
   permitted(
-    request: Omit<NameRequest, "name" | "method"> & { name: string | null },
+    request: Omit<Asked<NameRequest>, "name"> & { name: string | null },
     addresses: readonly string[],
   ): Permitted {
-    return this.ruleset.permitted({ method: "gssapi", ...request }, addresses);
+    return this.ruleset.permitted({ ...asking(), ...request }, addresses);
   }
 }
 

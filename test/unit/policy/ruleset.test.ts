@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { lookup } from "node:dns/promises";
 import { test } from "node:test";
+import { NO_TERMS } from "../../../src/policy/terms.js";
 import { type RuleSpec, ruleset } from "./rules.js";
 
 const CONTRACT: RuleSpec[] = [
@@ -50,6 +51,7 @@ test("no rules, no access", () => {
     rule: null,
     ruleText: null,
     reason: "no rule matches",
+    terms: NO_TERMS,
   });
   assert.equal(ruleset([]).evaluateName({ name: "db.test", port: 80 }).effect, "deny");
 });

@@ -5,6 +5,7 @@ import { Rule } from "../../../src/policy/rule.js";
 import { Ruleset } from "../../../src/policy/ruleset.js";
 import { Resolver } from "../../../src/relay/resolver.js";
 import { authorize, DeniedError } from "../../../src/server/authorize.js";
+import { asking as someone } from "../policy/client.js";
 
 const to = (...patterns: string[]) => ({ to: patterns.map(parseDestinationPattern) });
 const allow = (...patterns: string[]) => new Rule("allow", to(...patterns));
@@ -20,8 +21,8 @@ function asking(...answers: string[][]) {
   const ask = async (port: number, ...rules: Rule[]) => {
     const dst = { host: { kind: "domain", name: "db.example.test" }, port } as const;
     const ruleset = new Ruleset(rules, () => false);
-    const authorized = await authorize(ruleset, dst, "gssapi", (name) => resolver.resolve(name, "alice"));
-    return [...authorized.keys()];
+    const authorized = await authorize(ruleset, dst, someone(), (name) => resolver.resolve(name, "alice"));
+    return [...authorized.addresses.keys()];
   };
   return { ask, lookUps };
 }

@@ -1,0 +1,184 @@
+/** The `rules` part of the configuration file. */
+import * as z from "zod";
+import { GSS_MECH_SPNEGO, mechanismName } from "../gss/oids.js";
+import { AUTH_METHODS } from "../policy/auth-methods.js";
+import { parseDestinationPattern } from "../policy/destination-pattern.js";
+import { COMMANDS } from "../policy/facts.js";
+import { IpNetwork } from "../policy/ip-network.js";
+import { parsePrincipalPattern } from "../policy/principal.js";
+import { Rule } from "../policy/rule.js";
+import { NO_TERMS, SEVERITIES } from "../policy/terms.js";
+import { parseDays, parseHours, TimeWindow, TimeZone } from "../policy/time-window.js";
+import { parseSubjectPattern } from "../policy/tls-subject.js";
+import { distinct, durationOrNever, level, text } from "./fields.js";
+import { describe } from "./problems.js";
+import {
+  listenAddressText,
+  parseAddress,
+  parseListenAddress,
+  parseMechanism,
+  parseRate,
+  parseRedirect,
+  parseText,
+} from "./values.js";
+
+const NAME = "a name without white space, commas and colons";
+
+const word = (expected: string, shape: RegExp) =>
+  text(expected, (value) => parseText(value, shape, expected));
+
+/** One entry of a list is enough; there must be one. */
+const listOf = <T extends z.ZodType>(entry: T, key: string) =>
+  z.array(entry).min(1, { error: `the list is empty; leave \`${key}\` out to match whatever it is` });
+
+const mechanism = text("a mechanism's name or OID", (value) => {
+  const oid = parseMechanism(value);
+  if (oid === GSS_MECH_SPNEGO)
+    return parseText(value, /^\b$/, "the mechanism that spnego negotiates, as krb5");
+  return mechanismName(oid);
+});
+
+const when = z
+  .strictObject({
+    days: z
+      .array(text("a day or days as mon or mon-fri", day))
+      .min(1, { error: "the list is empty; leave `days` out to match every day" })
+      .optional(),
+    hours: text("hours as 08:00-18:00", (value) => ({ spans: parseHours(value), text: value })).optional(),
+    timeZone: text("a time zone as Europe/Berlin", (value) => new TimeZone(value)),
+  })
+  .transform(({ days, hours, timeZone: zone }) => {
+    const keys = [
+      ...(days === undefined ? [] : [`days: [${days.join(", ")}]`]),
+      ...(hours === undefined ? [] : [`hours: ${hours.text}`]),
+      `timeZone: ${zone.name}`,
+    ];
+    return new TimeWindow({
+      days: days && parseDays(days),
+      hours: hours?.spans,
+      zone,
+      text: `{ ${keys.join(", ")} }`,
+    });
+  });
+
+function day(text: string): string {
+  parseDays([text]);
+  return text;
+}
+
+const conditions = {
+  to: z
+    .array(text("an address, a network, a name or *.suffix", parseDestinationPattern))
+    .min(1, { error: "the list is empty; leave `to` out to match every destination" })
+    .optional(),
+  method: distinct(z.enum(AUTH_METHODS), "leave `method` out to match every method").optional(),
+  mechanism: listOf(mechanism, "mechanism").optional(),
+  principal: listOf(text("a principal or a pattern for some", parsePrincipalPattern), "principal").optional(),
+  realm: listOf(word("a realm, as EXAMPLE.TEST", /^[^@/\\\s]+$/), "realm").optional(),
+  localName: listOf(word(NAME, /^[^\s:,]+$/), "localName").optional(),
+  group: listOf(word(NAME, /^[^\s:,]+$/), "group").optional(),
+  user: listOf(z.string().min(1), "user").optional(),
+  tlsSubject: listOf(text("a certificate's subject", parseSubjectPattern), "tlsSubject").optional(),
+  from: listOf(
+    text("an address or a network", (value) => IpNetwork.parse(value)),
+    "from",
+  ).optional(),
+  listener: listOf(
+    text("a listener's address, as 127.0.0.1:1080", (value) => listenAddressText(parseListenAddress(value))),
+    "listener",
+  ).optional(),
+  level: level.optional(),
+  tls: z.boolean().optional(),
+  command: distinct(z.enum(COMMANDS), "leave `command` out to match every command").optional(),
+  when: when.optional(),
+};
+
+const body = z.strictObject({
+  ...conditions,
+  not: z
+    .strictObject(conditions)
+    .refine((not) => Object.keys(not).length > 0, { error: "nothing is in it; leave `not` out" })
+    .optional(),
+});
+
+const rate = text("a rate, as 10Mbit/s or 2MB/s", parseRate);
+
+const rule = z
+  .strictObject({
+    allow: body.optional(),
+    deny: body.optional(),
+    reason: word("one line of at most 200 characters", /^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u).optional(),
+    severity: z.enum(SEVERITIES).optional(),
+    requireLevel: level.optional(),
+    idle: durationOrNever.optional(),
+    total: durationOrNever.optional(),
+    bandwidth: z
+      .strictObject({ up: rate.optional(), down: rate.optional() })
+      .refine(({ up, down }) => up !== undefined || down !== undefined, {
+        error: "expected up, down or both",
+      })
+      .optional(),
+    redirect: text("host:port, a host or an address", parseRedirect).optional(),
+    sourceAddresses: distinct(text("an IP address", parseAddress), "leave it out for the system's choice")
+      .refine((list) => new Set(list.map((each) => each.includes(":"))).size === list.length, {
+        error: "at most one IPv4 and one IPv6 address",
+      })
+      .optional(),
+  })
+  .superRefine(({ allow, deny, reason: _, severity: __, ...terms }, context) => {
+    const problem = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    if ((allow === undefined) === (deny === undefined))
+      return problem([], "expected either allow or deny, as `allow: {}`");
+    const given = Object.entries(terms).filter(([, value]) => value !== undefined);
+    if (deny !== undefined) for (const [key] of given) problem([key], "only a rule that allows can have it");
+    for (const key of ["redirect", "sourceAddresses"] as const) {
+      const connects = allow?.command?.every((command) => command === "connect") ?? false;
+      if (allow !== undefined && terms[key] !== undefined && !connects)
+        problem([key], "it is for connect alone: add `command: [connect]` to what the rule allows");
+    }
+  })
+  .transform(({ allow, deny, idle, total, bandwidth, ...terms }): Rule => {
+    const given = Object.fromEntries(Object.entries(terms).filter(([, value]) => value !== undefined));
+    return new Rule(allow === undefined ? "deny" : "allow", allow ?? deny ?? {}, {
+      ...NO_TERMS,
+      ...given,
+      idle: orNever(idle),
+      total: orNever(total),
+      bandwidth: bandwidth === undefined ? null : { up: bandwidth.up ?? null, down: bandwidth.down ?? null },
+    });
+  });
+
+/** Null in the configuration is never, undefined is not said. */
+function orNever(duration: number | null | undefined): number | null {
+  return duration === undefined ? null : (duration ?? Number.POSITIVE_INFINITY);
+}
+
+export const rules = z.array(rule);
+
+/** What is wrong where rules speak of other parts of the file. */
+export function ruleProblems(
+  rules: readonly Rule[],
+  listeners: readonly { address: { host: string; port: number } }[],
+  hasGroups: boolean,
+): { path: PropertyKey[]; message: string }[] {
+  const known = new Set(listeners.map(({ address }) => listenAddressText(address)));
+  const problems: { path: PropertyKey[]; message: string }[] = [];
+  for (const [index, rule] of rules.entries()) {
+    // One with a problem of its own.
+    if (!(rule instanceof Rule)) continue;
+    const { effect, body } = rule;
+    for (const [below, { listener = [], group }] of [
+      [[], body] as const,
+      [["not"], body.not ?? {}] as const,
+    ]) {
+      const path = ["rules", index, effect, ...below];
+      for (const [at, address] of listener.entries()) {
+        const message = describe("the address of one of the listeners", address);
+        if (!known.has(address)) problems.push({ path: [...path, "listener", at], message });
+      }
+      const message = "nobody knows who is in which groups: add `groups`";
+      if (group !== undefined && !hasGroups) problems.push({ path: [...path, "group"], message });
+    }
+  }
+  return problems;
+}
