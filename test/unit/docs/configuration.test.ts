@@ -59,6 +59,7 @@ test("every key of the configuration, and every word that one takes, is named in
 /** What a key needs around it. */
 const AROUND: Readonly<Record<string, object>> = {
   "listeners.tls": { certificate: "/c", key: "/k" },
+  groups: { file: "/g" },
   "passwords.ldap": { url: "ldaps://h", base: "dc=test" },
   "audit.transport": { target: "t" },
 };
