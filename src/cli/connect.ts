@@ -11,6 +11,7 @@ import { GssocksError, NetworkError } from "../errors.js";
 import { encodeEndpoint, parseHost } from "../protocol/address.js";
 import { CMD } from "../protocol/constants.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
+import { parseHostPort, parsePort } from "./host-port.js";
 
 type Levels = [ProtectionLevel, ...ProtectionLevel[]];
 
@@ -35,7 +36,9 @@ export function connectCommand(): Command {
     .description("join standard input and output to HOST PORT through a proxy, with your Kerberos ticket")
     .argument("<host>", "the destination; a name is resolved by the proxy", parseDestination)
     .argument("<port>", "its port", parsePort)
-    .addOption(new Option("-p, --proxy <host:port>", "the proxy").argParser(parseProxy).makeOptionMandatory())
+    .addOption(
+      new Option("-p, --proxy <host:port>", "the proxy").argParser(parseHostPort).makeOptionMandatory(),
+    )
     .addOption(
       new Option("-l, --level <level>", `accepted protection, best first, with commas: ${LEVELS.join(", ")}`)
         .argParser(parseLevels)
@@ -138,18 +141,6 @@ function parseAuthorities(file: string): Buffer {
 function parsePin(text: string): string {
   if (/^(sha256\/\/)?[A-Za-z0-9+/]{43}=$/.test(text)) return text;
   throw new InvalidArgumentError("expected sha256// and 44 characters of base64.");
-}
-
-function parsePort(text: string): number {
-  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
-  if (port < 1 || port > 65535) throw new InvalidArgumentError("expected a port from 1 to 65535.");
-  return port;
-}
-
-function parseProxy(text: string): HostPort {
-  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(text);
-  if (match === null) throw new InvalidArgumentError("expected HOST:PORT, as proxy.example.test:1080.");
-  return { host: (match[1] ?? match[2]) as string, port: parsePort(match[3] as string) };
 }
 
 function parseLevels(text: string): Levels {

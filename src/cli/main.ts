@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ConfigError, GssocksError } from "../errors.js";
 import { connectCommand } from "./connect.js";
+import { explainCommand } from "./explain.js";
 import { identdCommand } from "./identd.js";
 import { mechsCommand } from "./mechs.js";
 import { passwdCommand } from "./passwd.js";
@@ -18,7 +19,14 @@ async function main(): Promise<void> {
     .description("A SOCKS proxy that lets people in with their Kerberos ticket")
     .version(version)
     .exitOverride();
-  const commands = [serveCommand(), connectCommand(), mechsCommand(), identdCommand(), passwdCommand()];
+  const commands = [
+    serveCommand(),
+    connectCommand(),
+    mechsCommand(),
+    identdCommand(),
+    passwdCommand(),
+    explainCommand(),
+  ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   await program.parseAsync();
 }

@@ -65,8 +65,8 @@ export function anyOf<T>(
 
 /** `inner`, read from below `not`. */
 export function negated(inner: Matcher): Matcher {
-  const { text } = inner;
-  const but = yes(`not ${text}`);
+  const text = `not ${inner.text}`;
+  const but = yes(text);
   return {
     text,
     match: (facts) => {

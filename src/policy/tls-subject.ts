@@ -15,7 +15,7 @@ export interface SubjectPattern {
  * @throws UsageError (BAD_SUBJECT)
  */
 export function parseSubjectPattern(text: string): SubjectPattern {
-  const rdns = splitSubject(text);
+  const rdns = parseSubject(text);
   const below = rdns[0] === "*";
   if (below) rdns.shift();
   if (rdns.length === 0 || !rdns.every((rdn) => /^[A-Za-z0-9.]+=./.test(rdn))) {
@@ -32,8 +32,8 @@ export function matchesSubject({ below, rdns }: SubjectPattern, subject: readonl
   return rdns.every((rdn, index) => rdn === subject[from + index]);
 }
 
-/** At commas without a backslash before them. */
-function splitSubject(text: string): string[] {
+/** Its RDNs, which commas part that have no backslash before them. */
+export function parseSubject(text: string): string[] {
   const parts = text.match(/(?:\\.|[^\\,])+/gs) ?? [];
   return parts.map((part) => part.trim());
 }

@@ -1,6 +1,5 @@
 /** The SOCKS server: listeners, what they share, and the sessions that come of them. */
 import type { Socket } from "node:net";
-import { networkInterfaces } from "node:os";
 import type { GroupSource } from "../auth/group-sources.js";
 import { GssapiMethod, type GssapiMethodOptions } from "../auth/gssapi.js";
 import { IdentClient, type IdentClientOptions } from "../auth/ident-client.js";
@@ -27,6 +26,7 @@ import { Directory } from "./directory.js";
 import { IdentdSocket, type IdentdSocketOptions } from "./identd-socket.js";
 import { Limits } from "./limits.js";
 import { Listener, type ListenerAddress, type ListeningSocket } from "./listener.js";
+import { localAddresses } from "./local-addresses.js";
 import type { MethodName, MethodPolicy } from "./methods.js";
 import { type FindOwner, OutgoingConnections } from "./outgoing.js";
 import { Penalties, type PenaltyOptions } from "./penalties.js";
@@ -313,7 +313,3 @@ function nothing(): void {}
 class ShutdownError extends GssocksError {}
 
 const STOPPED = new ShutdownError("SERVER_STOPPED", "the server stopped");
-
-function localAddresses(): string[] {
-  return Object.values(networkInterfaces()).flatMap((found) => (found ?? []).map(({ address }) => address));
-}
