@@ -192,3 +192,4 @@ fi
 
 node scripts/clean.mjs dist
 node_modules/.bin/tsc
+node scripts/write-schema.mjs

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { ConfigError, GssocksError } from "../errors.js";
+import { checkCommand } from "./check.js";
 import { connectCommand } from "./connect.js";
 import { explainCommand } from "./explain.js";
 import { identdCommand } from "./identd.js";
@@ -21,11 +22,12 @@ async function main(): Promise<void> {
     .exitOverride();
   const commands = [
     serveCommand(),
+    checkCommand(),
+    explainCommand(),
     connectCommand(),
     mechsCommand(),
     identdCommand(),
     passwdCommand(),
-    explainCommand(),
   ];
   for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   await program.parseAsync();

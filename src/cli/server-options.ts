@@ -31,7 +31,7 @@ function groupsOf({ groups }: Config): ServerOptions["groups"] {
   return { open: () => openGroupSources(groups), maxAge: groups.maxAge };
 }
 
-function passwordsOf({ passwords }: Config, observer: Observer): ServerOptions["passwords"] {
+export function passwordsOf({ passwords }: Config, observer: Observer): ServerOptions["passwords"] {
   if (passwords === null) return null;
   const warn = (reason: string) => observer({ type: "warning", reason });
   const options =
@@ -40,7 +40,7 @@ function passwordsOf({ passwords }: Config, observer: Observer): ServerOptions["
 }
 
 /** Other mechanisms, as gss-ntlmssp, take no part in a credential that names a keytab: the environment does it then. */
-function keytabFor(mechanisms: readonly string[], keytab: string | null): string | undefined {
+export function keytabFor(mechanisms: readonly string[], keytab: string | null): string | undefined {
   if (keytab === null || mechanisms.every(isKerberos)) return keytab ?? undefined;
   process.env.KRB5_KTNAME = keytab;
   return undefined;

@@ -3,21 +3,30 @@ import * as z from "zod";
 import { UsageError } from "../errors.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { describe } from "./problems.js";
-import { DURATION, parseDuration, parseOctets, parsePortRange, parseRate } from "./values.js";
+import { DURATION, parseDuration, parseOctets, parsePath, parsePortRange, parseRate } from "./values.js";
+
+/** What editors are told of a text: all that `parse` takes must match it, so it may be wider. */
+interface Shape {
+  readonly pattern?: string;
+  readonly enum?: readonly string[];
+}
 
 const MOST_WORKERS = 256;
 
 /** Text that `parse` makes something of; what `parse` throws becomes the problem. */
-export function text<T>(expected: string, parse: (text: string) => T) {
-  return z.string({ error: ({ input }) => describe(expected, input) }).transform((value, context): T => {
-    try {
-      return parse(value);
-    } catch (error) {
-      if (!(error instanceof UsageError)) throw error;
-      context.addIssue({ code: "custom", message: error.message });
-      return z.NEVER;
-    }
-  });
+export function text<T>(expected: string, parse: (text: string) => T, shape: Shape = {}) {
+  return z
+    .string({ error: ({ input }) => describe(expected, input) })
+    .meta({ description: `Expected: ${expected}`, ...shape })
+    .transform((value, context): T => {
+      try {
+        return parse(value);
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        context.addIssue({ code: "custom", message: error.message });
+        return z.NEVER;
+      }
+    });
 }
 
 /** A list with at least one entry and none twice. */
@@ -25,6 +34,7 @@ export function distinct<T extends z.ZodType>(entry: T, emptyMeans: string) {
   return z
     .array(entry)
     .min(1, { error: `the list is empty; ${emptyMeans}` })
+    .meta({ uniqueItems: true })
     .superRefine((list, context) => {
       const seen = list.map((each) => JSON.stringify(each));
       for (const [index, each] of seen.entries()) {
@@ -34,10 +44,13 @@ export function distinct<T extends z.ZodType>(entry: T, emptyMeans: string) {
     });
 }
 
-export const duration = (least: number) => text(DURATION, (value) => parseDuration(value, least));
+export const duration = (least: number) =>
+  text(DURATION, (value) => parseDuration(value, least), { pattern: "^\\d+(ms|s|m|h|d)$" });
 
-export const durationOrNever = text(`${DURATION}, or "never"`, (value) =>
-  value === "never" ? null : parseDuration(value, 1),
+export const durationOrNever = text(
+  `${DURATION}, or "never"`,
+  (value) => (value === "never" ? null : parseDuration(value, 1)),
+  { pattern: "^(\\d+(ms|s|m|h|d)|never)$" },
 );
 
 export const rate = text("a rate, as 10Mbit/s or 2MB/s", parseRate);
@@ -52,16 +65,17 @@ export const workers = z.union([z.int().min(1).max(MOST_WORKERS), z.literal("aut
 });
 
 /** The name of a file, for another program to open. */
-export const file = text("an absolute path", (value) => {
-  if (/^\/[^\0]+$/.test(value)) return value;
-  throw new UsageError("BAD_VALUE", `expected an absolute path, found ${JSON.stringify(value)}`);
-});
+export const file = text("an absolute path", parsePath, { pattern: "^/" });
 
-export const portRange = text("a range of ports, as 40000-40999", parsePortRange);
+export const portRange = text("a range of ports, as 40000-40999", parsePortRange, {
+  pattern: "^\\d+-\\d+$",
+});
 
 const LEVELS: readonly AgreedLevel[] = ["confidentiality", "integrity", "none"];
 
-export const level = text(`one of ${LEVELS.join(", ")}`, (value): AgreedLevel => {
+export const level = text(`one of ${LEVELS.join(", ")}`, parseLevel, { enum: LEVELS });
+
+function parseLevel(value: string): AgreedLevel {
   const found = LEVELS.find((each) => each === value);
   if (found !== undefined) return found;
   const hint =
@@ -72,6 +86,6 @@ export const level = text(`one of ${LEVELS.join(", ")}`, (value): AgreedLevel =>
     "BAD_VALUE",
     `expected one of ${LEVELS.join(", ")}, found ${JSON.stringify(value)}${hint}`,
   );
-});
+}
 
 export const protectionLevels = distinct(level, "name at least one level");

@@ -38,7 +38,7 @@ const tls = z.strictObject({
 
 const listener = z
   .strictObject({
-    address: text("an IP address and a port, as 127.0.0.1:1080", parseListenAddress),
+    address: text("an IP address and a port, as 127.0.0.1:1080", parseListenAddress, { pattern: ":\\d+$" }),
     gssapi: z
       .strictObject({ protectionLevels: protectionLevels.optional(), nec: z.boolean().optional() })
       .prefault({}),

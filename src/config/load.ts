@@ -118,6 +118,13 @@ function toValue(document: Document, file: string): unknown {
   }
 }
 
+/** The line of the key or value at `path` in a text that {@link parseConfig} takes. */
+export function lineOf(source: string, path: readonly PropertyKey[]): number | undefined {
+  const lines = new LineCounter();
+  const offset = offsetOf(parseDocument(source, { lineCounter: lines, stringKeys: true }), path);
+  return offset === undefined ? undefined : lines.linePos(offset).line;
+}
+
 /** Where the value at `path` begins, or its key where it is a key's; for what is missing, its nearest parent. */
 function offsetOf(document: Document, path: readonly PropertyKey[]): number | undefined {
   let node: Node | null | undefined = document.contents;
@@ -139,7 +146,7 @@ function offsetOf(document: Document, path: readonly PropertyKey[]): number | un
   return offset;
 }
 
-function pathText(path: readonly PropertyKey[]): string {
+export function pathText(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === "number") return `${text}[${key}]`;
     return text === "" ? String(key) : `${text}.${String(key)}`;

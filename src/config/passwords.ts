@@ -50,6 +50,7 @@ export const passwords = z
     kerberos: kerberos.optional(),
     ldap: ldap.optional(),
   })
+  .meta({ minProperties: 1, maxProperties: 1 })
   .transform((value, context): PasswordsConfig => {
     const { file, kerberos, ldap } = value;
     const given = Object.values(value).filter((backend) => backend !== undefined);

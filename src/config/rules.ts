@@ -10,14 +10,13 @@ import { Rule } from "../policy/rule.js";
 import { NO_TERMS, SEVERITIES } from "../policy/terms.js";
 import { parseDays, parseHours, TimeWindow, TimeZone } from "../policy/time-window.js";
 import { parseSubjectPattern } from "../policy/tls-subject.js";
-import { distinct, durationOrNever, level, text } from "./fields.js";
+import { distinct, durationOrNever, level, rate, text } from "./fields.js";
 import { describe } from "./problems.js";
 import {
   listenAddressText,
   parseAddress,
   parseListenAddress,
   parseMechanism,
-  parseRate,
   parseRedirect,
   parseText,
 } from "./values.js";
@@ -101,8 +100,6 @@ const body = z.strictObject({
     .optional(),
 });
 
-const rate = text("a rate, as 10Mbit/s or 2MB/s", parseRate);
-
 const rule = z
   .strictObject({
     allow: body.optional(),
@@ -125,6 +122,7 @@ const rule = z
       })
       .optional(),
   })
+  .meta({ oneOf: [{ required: ["allow"] }, { required: ["deny"] }] })
   .superRefine(({ allow, deny, reason: _, severity: __, ...terms }, context) => {
     const problem = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     if ((allow === undefined) === (deny === undefined))

@@ -32,7 +32,7 @@ import {
 } from "./values.js";
 
 const gssapi = z.strictObject({
-  keytab: text("an absolute path", parseKeytab).optional(),
+  keytab: text("an absolute path", parseKeytab, { pattern: "^(FILE:)?/" }).optional(),
   protectionLevels: protectionLevels.default([...DEFAULTS.protectionLevels]),
   nec: z.boolean().default(DEFAULTS.nec),
   targetNames: distinct(

@@ -72,7 +72,12 @@ export function isIn(kind: RangeKind, address: IpAddress): boolean {
 
 /** Whether the network has a protected address in it. */
 export function holdsProtected(network: IpNetwork): boolean {
-  return PROTECTED.some(({ range }) => range.isWithin(network) || network.isWithin(range));
+  return isWithinProtected(network) || PROTECTED.some(({ range }) => range.isWithin(network));
+}
+
+/** Whether the network lies wholly in a protected range, and so names it. */
+export function isWithinProtected(network: IpNetwork): boolean {
+  return PROTECTED.some(({ range }) => network.isWithin(range));
 }
 
 /**
