@@ -61,20 +61,24 @@ export class Ruleset {
     const destination = { name, ip: null, embedded: null, port: request.port, protection: null };
     const facts = { ...request, address: null, destination };
     let unknown = false;
+    let lacking: Decision | null = null;
     for (const [index, rule] of this.#rules.entries()) {
       const match = rule.match(facts);
       trace?.({ rule, number: index + 1, facts, match });
       if (match.is === "no") continue;
       const { effect } = rule.verdict(facts.client);
-      if (effect === "deny" && match.is === "yes") return decided(rule, index, match.by, facts);
+      if (rule.effect === "deny" && match.is === "yes") return decided(rule, index, match.by, facts);
       if (effect === "allow") {
         const elsewhere = match.is === "yes" && !unknown && rule.terms.redirect !== null;
         return elsewhere
           ? decided(rule, index, match.by, facts)
           : undecided("resolve", `the addresses of ${name} decide`);
       }
+      // An allow that lacks its level does not match yet: at a protected address a later one may.
+      if (rule.effect === "allow" && match.is === "yes") lacking ??= decided(rule, index, match.by, facts);
       unknown = true;
     }
+    if (lacking !== null) return lacking;
     if (unknown) return undecided("deny", `no rule allows ${name}, whatever its address`);
     return undecided("deny", noRule(request.client.method));
   }
