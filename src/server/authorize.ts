@@ -28,6 +28,17 @@ export class DeniedError extends PolicyError {
   }
 }
 
+/** The rule that allows the destination wants source addresses, and has none of its family. */
+export class NoSourceError extends NetworkError {
+  readonly decision: Decision;
+
+  constructor(addresses: readonly string[], decision: Decision) {
+    const message = `rule ${decision.rule} has no source address (sourceAddresses) for ${addresses.join(", ")}`;
+    super("NO_SOURCE_ADDRESS", message, { rep: REP.NETWORK_UNREACHABLE });
+    this.decision = decision;
+  }
+}
+
 /** A name's addresses, on behalf of the client. */
 export type Resolve = (name: string) => Promise<readonly string[]>;
 
@@ -40,7 +51,7 @@ export function severityOf(error: unknown): Severity | null {
  * Judges a destination: by name before any DNS query leaves, then by each address it resolves to, so that a name can't
  * lead to a denied network. Answers that the resolver kept are judged like any other. What is dialed are the addresses
  * that were judged; no name is looked up twice.
- * @throws DeniedError, NetworkError (the name does not resolve; there is no source address for it)
+ * @throws DeniedError, NoSourceError, NetworkError (the name does not resolve)
  */
 export async function authorize(
   ruleset: Ruleset,
@@ -87,10 +98,12 @@ function withSources(ways: readonly (readonly [string, Decision])[]): ReadonlyMa
     ([address, { terms }]) =>
       terms.sourceAddresses === null || sourceFor(address, terms.sourceAddresses) !== null,
   );
-  if (left.length > 0) return new Map(left);
-  const rules = new Set(ways.map(([, { rule }]) => rule));
-  const message = `rule ${[...rules].join(", ")} has no source address (sourceAddresses) for ${ways.map(([address]) => address).join(", ")}`;
-  throw new NetworkError("NO_SOURCE_ADDRESS", message, { rep: REP.NETWORK_UNREACHABLE });
+  const [first] = ways;
+  if (left.length > 0 || first === undefined) return new Map(left);
+  throw new NoSourceError(
+    ways.map(([address]) => address),
+    first[1],
+  );
 }
 
 /** The one of `sources` that is of the family of `address`. */

@@ -18,7 +18,15 @@ import { LruMap } from "../relay/lru-map.js";
 import type { Resolver } from "../relay/resolver.js";
 import { UdpAssociation } from "../relay/udp-associate.js";
 import { Association, type AssociationTimeouts } from "./association.js";
-import { type Asker, type Authorized, authorize, DeniedError, severityOf, sourceFor } from "./authorize.js";
+import {
+  type Asker,
+  type Authorized,
+  authorize,
+  DeniedError,
+  NoSourceError,
+  severityOf,
+  sourceFor,
+} from "./authorize.js";
 import { LimitError, type Limits } from "./limits.js";
 import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
 import { RefusedDestinations } from "./refused-destinations.js";
@@ -235,7 +243,8 @@ export class Command {
       await this.#decided(dst, authorized);
       return authorized;
     } catch (error) {
-      if (error instanceof DeniedError) this.#record.known.rule = error.decision.rule;
+      if (error instanceof DeniedError || error instanceof NoSourceError)
+        this.#record.known.rule = error.decision.rule;
       if (error instanceof GssocksError) await this.#decided(dst, error);
       throw error;
     }

@@ -5,9 +5,15 @@ import { userInfo } from "node:os";
 import type { TestContext } from "node:test";
 import { start } from "./processes.js";
 
-export interface DnsServer {
+export interface DnsAddress {
   address: string;
   port: number;
+}
+
+export interface DnsServer extends DnsAddress {
+  /** How often a name's IPv4 addresses were asked for. */
+  queries(name: string): number;
+  stop(): Promise<unknown>;
 }
 
 /**
@@ -18,7 +24,7 @@ export interface DnsServer {
 export async function startDnsServer(
   test: TestContext,
   records: readonly string[],
-  at?: DnsServer,
+  at?: DnsAddress,
 ): Promise<DnsServer> {
   const { address, port } = at ?? (await free());
   const args = [
@@ -33,16 +39,22 @@ export async function startDnsServer(
     `--port=${port}`,
     "--no-resolv",
     "--no-hosts",
+    "--log-queries",
     "--local=/example.test/",
     ...records.map((record) => `--${record}`),
   ];
   const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
   const server = await start("dnsmasq", args, { env, test });
   await server.waitForLine(/started, version/);
-  return { address, port };
+  return {
+    address,
+    port,
+    queries: (name) => server.stderr().split(`query[A] ${name} `).length - 1,
+    stop: () => server.stop(),
+  };
 }
 
-async function free(): Promise<DnsServer> {
+async function free(): Promise<DnsAddress> {
   // dnsmasq can't take a port that the system picks. An address of its own makes one that was free stay free.
   const octet = () => 1 + Math.floor(Math.random() * 254);
   const address = `127.${octet()}.${octet()}.${octet()}`;
