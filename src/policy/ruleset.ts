@@ -62,11 +62,12 @@ export class Ruleset {
     const facts = { ...request, address: null, destination };
     let unknown = false;
     let lacking: Decision | null = null;
+    let hint = "";
     for (const [index, rule] of this.#rules.entries()) {
       const match = rule.match(facts);
       trace?.({ rule, number: index + 1, facts, match });
       if (match.is === "no") continue;
-      const { effect } = rule.verdict(facts.client);
+      const { effect, because } = rule.verdict(facts.client);
       if (rule.effect === "deny" && match.is === "yes") return decided(rule, index, match.by, facts);
       if (effect === "allow") {
         const elsewhere = match.is === "yes" && !unknown && rule.terms.redirect !== null;
@@ -76,10 +77,11 @@ export class Ruleset {
       }
       // An allow that lacks its level does not match yet: at a protected address a later one may.
       if (rule.effect === "allow" && match.is === "yes") lacking ??= decided(rule, index, match.by, facts);
+      if (because !== null) hint ||= `; rule ${index + 1} might, only ${because}`;
       unknown = true;
     }
     if (lacking !== null) return lacking;
-    if (unknown) return undecided("deny", `no rule allows ${name}, whatever its address`);
+    if (unknown) return undecided("deny", `no rule allows ${name}, whatever its address${hint}`);
     return undecided("deny", noRule(request.client.method));
   }
 
