@@ -81,9 +81,7 @@ inNetworkNamespace(import.meta.url, NETWORK, () => {
       const missing = await RawClient.ready(proxy);
       assert.equal(await missing.request("nosuch.example.test", 80), 0x04);
       missing.close();
-      const ended = proxy
-        .log()
-        .filter(({ msg, principal }) => msg === "audit" && principal === "alice@EXAMPLE.TEST");
+      const ended = proxy.audits().filter(({ principal }) => principal === "alice@EXAMPLE.TEST");
       assert.deepEqual(ended, [], "every slow look-up was under way all the while");
     });
 
