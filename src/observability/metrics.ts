@@ -43,9 +43,9 @@ const LIMITS: Readonly<Record<string, string>> = {
 };
 
 /** And those that say so themselves. */
-const SESSION_LIMITS = ["limits", "limits.perSource", "limits.perUser"].flatMap((scope) =>
-  ["sessions", "sessionsPerMinute", "bytesPerDay"].map((name) => `${scope}.${name}`),
-);
+const SESSION_LIMITS = ["limits", "limits.perSource", "limits.perUser"]
+  .flatMap((scope) => ["sessions", "sessionsPerMinute", "bytesPerDay"].map((name) => `${scope}.${name}`))
+  .concat("penalties");
 
 /** Plain octets and those of frames. */
 interface Traffic {

@@ -8,9 +8,8 @@ import { type GssocksError, PeerError } from "../errors.js";
 import type { SecurityContext } from "../gss/security-context.js";
 import type { AuditSession, Observer } from "../observability/events.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
-import { MTYP, REP } from "../protocol/constants.js";
-import { encodeGssapiMessage } from "../protocol/gssapi-message.js";
-import { type AgreedLevel, levelToOctet } from "../protocol/protection-level.js";
+import { REP } from "../protocol/constants.js";
+import type { AgreedLevel } from "../protocol/protection-level.js";
 import type { Request } from "../protocol/request.js";
 import { ServerMachine } from "../protocol/server-machine.js";
 import { type ServerEffect, type ServerInput, STEPS } from "../protocol/server-state.js";
@@ -22,7 +21,6 @@ import {
   type DatagramProtection,
 } from "../relay/datagram-protection.js";
 import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
-import { checkOrder } from "../relay/token-engine.js";
 import type { Association } from "./association.js";
 import { Authentication, type AuthenticationOptions } from "./authentication.js";
 import { clearRequest, isClearRequest } from "./clear-request.js";
@@ -32,6 +30,7 @@ import { Command, type CommandOptions, commandName } from "./command.js";
 import { Deadline } from "./deadline.js";
 import { sayFarewell } from "./farewell.js";
 import { asError } from "./internal-error.js";
+import { levelMessage, openLevelToken } from "./level-message.js";
 import { endedByLimit } from "./limits.js";
 import { type Octets, octetsOf } from "./octets.js";
 import { sessionFailed } from "./session-failed.js";
@@ -186,7 +185,7 @@ export class Connection {
         return this.#openLevel(effect.token);
       case "seal-level": {
         observer({ type: "level-agreed", subject, offered: effect.offered, level: effect.level });
-        return this.#sendLevel(effect.level, effect.nec);
+        return this.#send(levelMessage(this.#context, effect.level, effect.nec));
       }
       case "protect":
         return this.#protect(effect.level, effect.rest);
@@ -252,20 +251,11 @@ export class Connection {
   #openLevel(token: Buffer): void {
     let octets: Buffer;
     try {
-      const { message, supplementary } = this.#context.unwrap(token);
-      checkOrder(supplementary);
-      octets = message;
+      octets = openLevelToken(this.#context, token);
     } catch (error) {
       return this.#feed({ type: "failed", error: asError(error) });
     }
     this.#feed({ type: "level-opened", octets });
-  }
-
-  /** RFC 1961 §4.4: wrapped with conf_req FALSE. */
-  #sendLevel(level: AgreedLevel, nec: boolean): void {
-    const octets = Buffer.from([levelToOctet(level)]);
-    const token = nec ? octets : this.#context.wrap(octets, false);
-    this.#send(encodeGssapiMessage(MTYP.PROTECTION_LEVEL, token));
   }
 
   #protect(level: AgreedLevel, rest: Buffer): void {
