@@ -1,6 +1,6 @@
 import type { Config } from "../config/schema.js";
 import type { Observer } from "../observability/events.js";
-import { Metrics, type OpenSession } from "../observability/metrics.js";
+import { Metrics, type MetricsSources } from "../observability/metrics.js";
 import { MetricsSum } from "../observability/metrics-sum.js";
 import type { Listener } from "../server/listener.js";
 import { MetricsListener } from "../server/metrics-listener.js";
@@ -22,10 +22,10 @@ export class ServedMetrics {
   readonly #metrics: Metrics;
   #listener: MetricsListener | null = null;
 
-  /** @param sessions those of this process */
-  constructor(address: NonNullable<Config["metrics"]>, sessions: () => Iterable<OpenSession>) {
+  /** @param sources of this process */
+  constructor(address: NonNullable<Config["metrics"]>, sources: MetricsSources) {
     this.#address = address;
-    this.#metrics = new Metrics({ sessions });
+    this.#metrics = new Metrics(sources);
   }
 
   /** Counts, and tells the next. */

@@ -28,7 +28,8 @@ async function serve(file: string): Promise<void> {
   const workers = config.workers === "auto" ? availableParallelism() : config.workers;
   await foreground(config.log.level as LogLevel, async (parts) => {
     const { trail, observer } = await startAuditTrail(config, parts);
-    const metrics = config.metrics === null ? null : new ServedMetrics(config.metrics, () => server.progress);
+    const sources = { sessions: () => server.progress, dropped: () => trail.dropped };
+    const metrics = config.metrics === null ? null : new ServedMetrics(config.metrics, sources);
     const all = metrics?.observer(observer) ?? observer;
     const ownListeners = () => metrics?.bound ?? [];
     const server: Server = new Server(

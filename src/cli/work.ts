@@ -93,7 +93,9 @@ async function startServer(
     process.exit(1);
   });
   const all = logObserver(logger);
-  const metrics = config.metrics === null ? null : new Metrics({ sessions: () => server.progress });
+  // Audit records are the primary's to drop.
+  const sources = { sessions: () => server.progress, dropped: () => 0 };
+  const metrics = config.metrics === null ? null : new Metrics(sources);
   let serving = false;
   const observer: Observer = (event) => {
     metrics?.observer(event);

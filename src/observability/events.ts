@@ -59,6 +59,9 @@ export type Phase =
   | "connect"
   | "relay";
 
+/** Seconds in each part that is over, while the session goes on. */
+export type Phases = Readonly<Partial<Record<Phase, number>>>;
+
 /** One at the end of every session: who went where, and why it ended as it did. */
 export interface AuditSession extends Audited {
   type: "session";
@@ -79,7 +82,7 @@ export interface AuditSession extends Audited {
   /** Seconds. */
   duration: number;
   /** Seconds in each part that was come to. */
-  phases: Partial<Record<Phase, number>>;
+  phases: Phases;
 }
 
 export type AuditRecord = AuditDecision | AuditSession;
@@ -164,7 +167,9 @@ export type ServerEvent =
       dropped: Readonly<Record<string, number>>;
     }
   /** The client is known and has said what it wants, or the session ended before. One for each session. */
-  | { type: "handshake"; method: AuthMethodName | null; outcome: AuditSession["outcome"] }
+  | { type: "handshake"; method: AuthMethodName | null; outcome: AuditSession["outcome"]; phases: Phases }
+  /** The client has its reply, and octets are carried. */
+  | { type: "relaying"; phases: Phases }
   /**
    * The session can't go on; `step` names the part of the protocol it was in. `major`: where a GSS-API call failed, its
    * major status, as `GSS_S_DEFECTIVE_TOKEN`. `limit`: the key of the configuration whose limit it is.

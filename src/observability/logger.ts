@@ -100,6 +100,7 @@ function log(logger: Logger, event: ServerEvent): void {
       return logger.info({ ...subject, ...fields }, "association closed");
     }
     case "handshake":
+    case "relaying":
       // Each step has told of itself.
       return;
     case "session-failed":

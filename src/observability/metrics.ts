@@ -2,8 +2,8 @@
  * Events to numbers for Prometheus. Every label has a bounded set of values: what clients say of themselves, and who they
  * are, is in none. docs/metrics.md tells what each means.
  */
-import { Counter, Gauge, Registry } from "prom-client";
-import type { ServerEvent } from "./events.js";
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import type { Phase, Phases, ServerEvent } from "./events.js";
 import type { MetricsAsJson } from "./metrics-sum.js";
 import { processMetrics } from "./process-metrics.js";
 
@@ -21,11 +21,21 @@ export interface OpenSession {
 export interface MetricsSources {
   /** The open ones; one is in there until its audit record is told, and no longer. */
   sessions(): Iterable<OpenSession>;
+  /** Audit records that were dropped. */
+  dropped(): number;
 }
 
 const STATES = ["handshake", "request", "relay"] as const;
 const OUTCOMES = ["completed", "denied", "failed"] as const;
 const DIRECTIONS = ["up", "down"] as const;
+
+const HANDSHAKE_PHASES = ["tls", "method", "authentication", "level", "request"] as const;
+const REQUEST_PHASES = ["decision", "dns", "connect"] as const;
+
+/** Seconds: from what a rule takes to a person's patience. */
+const DURATIONS = [
+  0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30,
+];
 
 /** Of sessions that have not come to a level, or never will: of a password, of SOCKS4. */
 const NO_LEVEL = "no-gssapi";
@@ -45,7 +55,7 @@ const LIMITS: Readonly<Record<string, string>> = {
 /** And those that say so themselves. */
 const SESSION_LIMITS = ["limits", "limits.perSource", "limits.perUser"]
   .flatMap((scope) => ["sessions", "sessionsPerMinute", "bytesPerDay"].map((name) => `${scope}.${name}`))
-  .concat("penalties");
+  .concat("penalties", "audit.queue");
 
 /** Plain octets and those of frames. */
 interface Traffic {
@@ -78,6 +88,19 @@ export class Metrics {
   readonly #gssFailures = this.#counter("gss_failures_total", "Sessions that a GSS-API call failed", [
     "major",
   ]);
+  readonly #decisions = this.#counter(
+    "decisions_total",
+    "Requests, and destinations of associations, that rules decided about",
+    ["effect", "rule"],
+  );
+  readonly #audit = this.#counter("audit_records_dropped_total", "Audit records that found no room", []);
+  readonly #phases = new Histogram({
+    name: "gssocks_phase_duration_seconds",
+    help: "What each part of a session took",
+    labelNames: ["phase"],
+    buckets: DURATIONS,
+    registers: [this.#registry],
+  });
   readonly #deaths = this.#counter("worker_deaths_total", "Workers that died", []);
   /** Of sessions that are over, by level. */
   readonly #carried = new Map<string, Traffic>();
@@ -97,7 +120,16 @@ export class Metrics {
       case "session-opened":
         return this.#opened.inc({ listener: event.listener });
       case "handshake":
-        return this.#handshakes.inc({ method: event.method ?? "unknown", outcome: event.outcome });
+        this.#handshakes.inc({ method: event.method ?? "unknown", outcome: event.outcome });
+        if (event.outcome === "completed") this.#took(HANDSHAKE_PHASES, event.phases);
+        return;
+      case "relaying":
+        return this.#took(REQUEST_PHASES, event.phases);
+      case "decision": {
+        const { decision: effect, rule } = event.record;
+        if (effect !== null) this.#decisions.inc({ effect, rule: rule ?? "none" });
+        return;
+      }
       case "connection-refused":
         if (event.limit !== undefined) this.#limitHits.inc({ limit: event.limit });
         return;
@@ -122,6 +154,13 @@ export class Metrics {
     }
   };
 
+  #took(phases: readonly Phase[], seconds: Phases): void {
+    for (const phase of phases) {
+      const took = seconds[phase];
+      if (took !== undefined) this.#phases.observe({ phase }, took);
+    }
+  }
+
   /** As they are now. */
   async json(): Promise<MetricsAsJson> {
     this.#refresh();
@@ -144,6 +183,8 @@ export class Metrics {
       add(traffic, session);
     }
     for (const state of STATES) this.#sessions.set({ state }, states[state]);
+    this.#audit.reset();
+    this.#audit.inc(this.#sources.dropped());
     this.#bytes.reset();
     this.#frames.reset();
     for (const [level, { plain, frames }] of traffic) {

@@ -281,6 +281,7 @@ export class Connection {
     try {
       if (user !== null) this.#identified(await this.#auth.identify(user, this.#ending()));
       if (this.#closed) return;
+      this.#record.enter("decision");
       this.#tellHandshake("completed");
       const identity = this.#identity as Identity;
       await this.#command.carryOut(cmd, dst, {
@@ -345,6 +346,7 @@ export class Connection {
   /** The handshake is over: whoever carries the data listens to the socket from here on. */
   #handOver(): Socket {
     this.#deadline.clear();
+    this.#record.relaying(this.#options.observer);
     return this.#socket
       .off("data", this.#onData)
       .off("end", this.#onEnd)

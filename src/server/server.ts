@@ -241,6 +241,8 @@ export class Server {
     if (this.#state !== "serving") return [`the server is ${this.#state}`];
     const closed = this.#listeners.filter(({ open }) => !open);
     const reasons = closed.map((listener) => `${listener} does not listen`);
+    const { full } = this.#audit;
+    if (full !== null) reasons.push(full);
     await this.#services.gssapi?.check().catch((error: Error) => reasons.push(error.message));
     return reasons;
   }
@@ -274,7 +276,13 @@ export class Server {
     const client = formatEndpoint({ host: parseHost(remoteAddress), port: remotePort });
     const { full } = this.#audit;
     if (full !== null) {
-      this.#observer({ type: "connection-refused", client, code: "AUDIT_FULL", reason: full });
+      this.#observer({
+        type: "connection-refused",
+        client,
+        code: "AUDIT_FULL",
+        reason: full,
+        limit: "audit.queue",
+      });
       return reset(socket);
     }
     // Nobody else listens to it as yet.

@@ -78,7 +78,11 @@ export class SessionRecord {
   handshake(outcome: AuditSession["outcome"], tried: AuthMethodName | null, observer: Observer): void {
     if (this.#handshakeTold) return;
     this.#handshakeTold = true;
-    observer({ type: "handshake", method: this.known.method ?? tried, outcome });
+    observer({ type: "handshake", method: this.known.method ?? tried, outcome, phases: this.#phases });
+  }
+
+  relaying(observer: Observer): void {
+    observer({ type: "relaying", phases: this.#phases });
   }
 
   identified({ method, principal, mechanism, acceptor, channelBindings }: Identity): void {

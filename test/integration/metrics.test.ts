@@ -1,7 +1,7 @@
 /**
  * What is tested: the metrics of a server process after work that is known, as Prometheus' Python client reads them:
  * sessions by state, handshakes by method and outcome, failures by step and code, octets by direction and level, limits,
- * GSS-API failures by major status, each counted exactly; octets grow while a session runs and do not jump at its end; and
+ * GSS-API failures by major status, decisions by rule, how long what took, each counted exactly; octets grow while a session runs and do not jump at its end; and
  * nobody's name or address is in any of it.
  */
 import assert from "node:assert/strict";
@@ -154,6 +154,30 @@ test("metrics after work that is known", async (t) => {
       GSS_S_BAD_SIG: 1,
     });
     assert.deepEqual(seen.counts("gssocks_limit_hits_total"), { "limits.perSource.sessions": 1 });
+  });
+
+  await t.test("decisions", () => {
+    assert.deepEqual(seen.counts("gssocks_decisions_total"), { "deny 1": 1, "deny none": 1, "allow 2": 5 });
+    assert.equal(seen.value("gssocks_audit_records_dropped_total"), 0);
+  });
+
+  await t.test("how long each part took", () => {
+    const count = (phase: string) => seen.value("gssocks_phase_duration_seconds_count", { phase });
+    // All 7 that were let in have these, 5 of them a context, and 5 came to relay.
+    for (const [phase, times] of [
+      ["method", 7],
+      ["authentication", 7],
+      ["level", 5],
+      ["request", 7],
+      ["decision", 5],
+      ["connect", 5],
+      ["tls", null],
+      ["dns", null],
+      ["relay", null],
+    ] as const) {
+      assert.equal(count(phase), times, phase);
+    }
+    assert.ok((seen.value("gssocks_phase_duration_seconds_sum", { phase: "authentication" }) ?? 0) > 0);
   });
 
   await t.test("octets, as the audit records have them", () => {

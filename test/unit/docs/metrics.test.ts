@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { parse } from "yaml";
-import type { AuditRecord, ServerEvent } from "../../../src/observability/events.js";
+import type { AuditSession, ServerEvent } from "../../../src/observability/events.js";
 import { Metrics } from "../../../src/observability/metrics.js";
 import { MetricsSum } from "../../../src/observability/metrics-sum.js";
 
@@ -16,10 +16,12 @@ const record = { outcome: "completed", level: null, bytesUp: 1, bytesDown: 1, se
 /** One of each that is counted. */
 const EVENTS = [
   { type: "session-opened", subject, listener: "127.0.0.1:1080" },
-  { type: "handshake", method: "gssapi", outcome: "completed" },
+  { type: "handshake", method: "gssapi", outcome: "completed", phases: { method: 0.001 } },
+  { type: "relaying", phases: { connect: 0.001 } },
+  { type: "decision", record: { decision: "allow", rule: 1 } },
   { type: "association-closed", subject, datagramsUp: 1, datagramsDown: 1, dropped: { rate: 1 } },
   { type: "session-failed", subject, step: "relay", code: "BAD_TOKEN", reason: "", major: "GSS_S_BAD_SIG" },
-  { type: "session-closed", record: record as AuditRecord },
+  { type: "session-closed", record: record as AuditSession },
 ] as ServerEvent[];
 
 interface Metric {
@@ -30,7 +32,7 @@ interface Metric {
 
 /** By name. */
 async function metrics(): Promise<Map<string, Metric>> {
-  const made = new Metrics({ sessions: () => [] });
+  const made = new Metrics({ sessions: () => [], dropped: () => 0 });
   for (const event of EVENTS) made.observer(event);
   const { body } = await new MetricsSum().text(await made.json());
   made.close();
