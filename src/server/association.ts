@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { type GssocksError, NetworkError } from "../errors.js";
 import type { Carried } from "../relay/carrier.js";
-import { reset } from "../relay/cut-off.js";
+import { cutOff } from "../relay/cut-off.js";
 import type { UdpAssociation } from "../relay/udp-associate.js";
 import { clientLost } from "./client-lost.js";
 
@@ -78,7 +78,7 @@ export class Association {
 
   /** Ends it at once, with `reason`. */
   abort(reason: GssocksError): void {
-    reset(this.#socket);
+    cutOff(this.#socket);
     this.#over(reason);
   }
 
