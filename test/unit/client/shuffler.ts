@@ -4,33 +4,23 @@
  */
 import type { TestContext } from "node:test";
 import type { Endpoint } from "../../../src/protocol/address.js";
+import { type Random, randomFrom } from "../../support/random.js";
 import { Peer } from "../relay/datagram-peers.js";
 
 /** How far back a receiver can tell a late datagram from a replayed one. */
 const WINDOW = 64;
 
-/** The same numbers in each run (mulberry32). */
-export function randomFrom(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 /** What was done to one direction, and what its receiver makes of it. */
 export class Direction {
   readonly counts = { lost: 0, new: 0, duplicate: 0, old: 0, late: 0 };
-  readonly #random: (below: number) => number;
+  readonly #random: Random;
   readonly #all: Buffer[] = [];
   readonly #taken = new Set<number>();
   #newest = -1;
   /** Numbers of datagrams that come with the next batch. */
   #held: number[] = [];
 
-  constructor(random: (below: number) => number) {
+  constructor(random: Random) {
     this.#random = random;
   }
 
@@ -85,7 +75,7 @@ export class Shuffler {
   readonly #back: Peer;
   #client: Endpoint | null = null;
 
-  private constructor(front: Peer, back: Peer, random: (below: number) => number) {
+  private constructor(front: Peer, back: Peer, random: Random) {
     this.#front = front;
     this.#back = back;
     this.up = new Direction(random);
