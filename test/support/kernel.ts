@@ -14,15 +14,25 @@ export function descriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
+/** How many of them are sockets. */
+export function sockets(pid: number): number {
+  return targets(pid).filter((target) => target.startsWith("socket:")).length;
+}
+
 /** Whether the process has a socket open, by its number. */
 export function hasSocket(pid: number, inode: number): boolean {
+  return targets(pid).includes(`socket:[${inode}]`);
+}
+
+/** What the process's descriptors stand for. */
+function targets(pid: number): string[] {
   const folder = `/proc/${pid}/fd`;
-  return readdirSync(folder).some((fd) => {
+  return readdirSync(folder).flatMap((fd) => {
     try {
-      return readlinkSync(`${folder}/${fd}`) === `socket:[${inode}]`;
+      return readlinkSync(`${folder}/${fd}`);
     } catch {
       // Closed since.
-      return false;
+      return [];
     }
   });
 }
