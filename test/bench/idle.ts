@@ -2,22 +2,16 @@
 import { ENCTYPES } from "../support/enctypes.js";
 import { type Benchmark, type Options, type Row, ratio } from "./support/benchmark.js";
 import { Lab, type Level } from "./support/lab.js";
-import { descriptorLimit, memory, processes } from "./support/process-tree.js";
+import { affordable, memory, processes } from "./support/process-tree.js";
 
 const CONNECTIONS = 16;
-/** What a server has open beside its sessions. */
-const SPARE = 100;
-
 export const idle: Benchmark = {
   name: "idle",
   about:
     "sessions opened, 16 at a time, and then left alone: how long opening all of them takes, and the memory of the server's processes for each (what they have in RAM beyond what they had before; pages that processes share count in parts)",
   async run(options) {
     const rows: Row[] = [];
-    // Two descriptors a session. What the system does not allow is not measured.
-    const most = Math.floor((descriptorLimit() - SPARE) / 2);
-    const counts = new Set(options.scale.idle.map((count) => Math.min(count, most)));
-    for (const count of counts) {
+    for (const count of affordable(options.scale.idle)) {
       for (const level of ["clear", "confidentiality"] as const)
         rows.push(...(await opened(level, count, options)));
     }

@@ -28,6 +28,7 @@ struct options {
   // In all.
   uint64_t bytes;
   int count;
+  int rounds;
   // At most.
   int seconds;
   // Of one message.
@@ -39,6 +40,7 @@ struct options {
 // Modes.
 void origin(void);
 void relay(int argc, char **argv);
+void through(int argc, char **argv);
 void crypto(const struct options *options);
 void bulk_down(const struct options *options);
 void bulk_up(const struct options *options);
@@ -46,6 +48,7 @@ void handshakes(const struct options *options);
 void phases(const struct options *options);
 void echo(const struct options *options);
 void idle(const struct options *options);
+void turns(const struct options *options);
 void udp(const struct options *options);
 
 _Noreturn void die(const char *format, ...) __attribute__((format(printf, 1, 2)));

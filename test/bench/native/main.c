@@ -25,8 +25,11 @@ static long long parse_number(const char *text) {
 }
 
 static struct options parse(int argc, char **argv) {
-  struct options options = {
-      .level = LEVEL_CONFIDENTIALITY, .connections = 1, .seconds = LIMIT, .acceptor = "localhost"};
+  struct options options = {.level = LEVEL_CONFIDENTIALITY,
+                            .connections = 1,
+                            .rounds = 1,
+                            .seconds = LIMIT,
+                            .acceptor = "localhost"};
   for (int i = 0; i < argc; i += 2) {
     const char *name = argv[i], *value = argv[i + 1];
     if (value == NULL) die("%s needs a value", name);
@@ -44,6 +47,8 @@ static struct options parse(int argc, char **argv) {
       options.connections = (int)parse_number(value);
     else if (strcmp(name, "--count") == 0)
       options.count = (int)parse_number(value);
+    else if (strcmp(name, "--rounds") == 0)
+      options.rounds = (int)parse_number(value);
     else if (strcmp(name, "--seconds") == 0)
       options.seconds = (int)parse_number(value);
     else if (strcmp(name, "--size") == 0)
@@ -58,18 +63,17 @@ int main(int argc, char **argv) {
   static const struct {
     const char *name;
     void (*run)(const struct options *);
-  } modes[] = {{"bulk-down", bulk_down},
-               {"bulk-up", bulk_up},
-               {"handshakes", handshakes},
-               {"phases", phases},
-               {"idle", idle},
-               {"echo", echo},
-               {"udp", udp},
-               {"crypto", crypto}};
+  } modes[] = {{"bulk-down", bulk_down}, {"bulk-up", bulk_up}, {"handshakes", handshakes},
+               {"phases", phases},       {"idle", idle},       {"turns", turns},
+               {"echo", echo},           {"udp", udp},         {"crypto", crypto}};
   if (argc < 2) die("which mode?");
   alarm(LIMIT);
   if (strcmp(argv[1], "origin") == 0) origin();
   if (strcmp(argv[1], "relay") == 0) relay(argc - 2, argv + 2);
+  if (strcmp(argv[1], "through") == 0) {
+    through(argc - 2, argv + 2);
+    return 0;
+  }
   for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
     if (strcmp(argv[1], modes[i].name) != 0) continue;
     struct options options = parse(argc - 2, argv + 2);

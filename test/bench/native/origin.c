@@ -4,6 +4,7 @@
 //   echo    sends back what comes
 //   bye     ends the connection at once
 //   hold    keeps the connection until the other side ends it; one thread for all
+//   turns   as source, again and again until the other side ends it; a few threads for all
 //   udp     sends datagrams back
 #define _GNU_SOURCE
 #include <errno.h>
@@ -16,16 +17,20 @@
 
 #include "common.h"
 
+// As many as clients at a time.
+enum { TURN_THREADS = 8 };
+
+static void send_pattern(int fd, uint64_t octets) {
+  for (size_t size; octets > 0; octets -= size) {
+    size = octets < CHUNK ? (size_t)octets : CHUNK;
+    if (!write_full(fd, pattern(), size)) return;
+  }
+}
+
 static void *source(void *argument) {
   int fd = (int)(intptr_t)argument;
   uint8_t wanted[8];
-  if (recv(fd, wanted, sizeof wanted, MSG_WAITALL) == sizeof wanted) {
-    for (uint64_t left = load64(wanted); left > 0;) {
-      size_t size = left < CHUNK ? (size_t)left : CHUNK;
-      if (!write_full(fd, pattern(), size)) break;
-      left -= size;
-    }
-  }
+  if (recv(fd, wanted, sizeof wanted, MSG_WAITALL) == sizeof wanted) send_pattern(fd, load64(wanted));
   close(fd);
   return NULL;
 }
@@ -77,6 +82,43 @@ static void *hold(void *argument) {
   return NULL;
 }
 
+struct turntable {
+  int listener, poll;
+};
+
+// Each of its threads has whatever it was told of to itself (EPOLLONESHOT).
+static void *take_turns(void *argument) {
+  const struct turntable *table = argument;
+  for (;;) {
+    struct epoll_event event;
+    if (epoll_wait(table->poll, &event, 1, -1) != 1) continue;
+    int fd = event.data.fd;
+    struct epoll_event again = {.events = EPOLLIN | EPOLLONESHOT, .data.fd = fd};
+    if (fd == table->listener) {
+      struct epoll_event taken = {.events = EPOLLIN | EPOLLONESHOT, .data.fd = accept_tcp(fd)};
+      epoll_ctl(table->poll, EPOLL_CTL_ADD, taken.data.fd, &taken);
+    } else {
+      uint8_t wanted[8];
+      if (recv(fd, wanted, sizeof wanted, MSG_WAITALL) != sizeof wanted) {
+        close(fd);
+        continue;
+      }
+      send_pattern(fd, load64(wanted));
+    }
+    epoll_ctl(table->poll, EPOLL_CTL_MOD, fd, &again);
+  }
+  return NULL;
+}
+
+static void *turns_service(void *argument) {
+  static struct turntable table;
+  table = (struct turntable){(int)(intptr_t)argument, epoll_create1(0)};
+  struct epoll_event event = {.events = EPOLLIN | EPOLLONESHOT, .data.fd = table.listener};
+  epoll_ctl(table.poll, EPOLL_CTL_ADD, table.listener, &event);
+  in_parallel(take_turns, &table, TURN_THREADS, 0);
+  return NULL;
+}
+
 static void *udp_echo(void *argument) {
   int fd = (int)(intptr_t)argument;
   uint8_t buffer[CHUNK];
@@ -109,12 +151,13 @@ void origin(void) {
     printf("\"%s\":%d,", names[i], local_port(services[i].listener));
     detach(accept_all, (intptr_t)&services[i]);
   }
-  int leaver = listen_tcp(), holder = listen_tcp(), datagrams = bind_udp();
+  int leaver = listen_tcp(), holder = listen_tcp(), turns = listen_tcp(), datagrams = bind_udp();
   detach(bye, leaver);
   detach(hold, holder);
+  detach(turns_service, turns);
   detach(udp_echo, datagrams);
-  printf("\"bye\":%d,\"hold\":%d,\"udp\":%d}\n", local_port(leaver), local_port(holder),
-         local_port(datagrams));
+  printf("\"bye\":%d,\"hold\":%d,\"turns\":%d,\"udp\":%d}\n", local_port(leaver), local_port(holder),
+         local_port(turns), local_port(datagrams));
   fflush(stdout);
   for (;;) pause();
 }

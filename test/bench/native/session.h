@@ -39,6 +39,8 @@ size_t make_frame(const struct session *session, const void *message, size_t siz
 void send_message(const struct session *session, const void *message, size_t size);
 // Exactly one frame, which must hold `size` octets; or `size` octets where nothing is sealed.
 void receive_message(const struct session *session, void *message, size_t size);
+// Exactly so many octets of the pattern, from its beginning.
+void receive_pattern(const struct session *session, uint64_t bytes);
 // The next frame's token; returns its size.
 size_t receive_token(int fd, int mtyp, uint8_t *token);
 // The length in a frame's header, which is checked.

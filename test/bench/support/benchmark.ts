@@ -27,6 +27,8 @@ export interface Scale {
   /** At most, for that many echoes. */
   echoSeconds: number;
   idle: readonly number[];
+  /** Sessions that are open side by side and carry something in turn. */
+  side: readonly number[];
   datagrams: number;
 }
 
@@ -40,6 +42,7 @@ export const FULL: Scale = {
   echoes: 20_000,
   echoSeconds: 10,
   idle: [1000, 10_000],
+  side: [10, 100, 1000, 10_000],
   datagrams: 50_000,
 };
 
@@ -53,6 +56,7 @@ export const QUICK: Scale = {
   echoes: 3000,
   echoSeconds: 3,
   idle: [1000],
+  side: [10, 100, 1000],
   datagrams: 5000,
 };
 
@@ -67,6 +71,7 @@ export const TINY: Scale = {
   echoes: 50,
   echoSeconds: 3,
   idle: [20],
+  side: [10, 20],
   datagrams: 100,
 };
 

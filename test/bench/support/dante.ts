@@ -1,13 +1,13 @@
 /** Dante's server as a peer: Debian's `danted` without GSS-API, or a build with it. */
 
 import { once } from "node:events";
-import { existsSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { type Running, start } from "../../support/processes.js";
 import type { Realm } from "../../support/realm.js";
+import { installed } from "./installed.js";
 
 export interface DanteBuild {
   name: string;
@@ -17,8 +17,7 @@ export interface DanteBuild {
 
 /** The one that is installed, if there is one. */
 export function installedDante(): DanteBuild[] {
-  const folders = [...(process.env.PATH ?? "").split(":"), "/usr/sbin", "/usr/local/sbin"];
-  const found = folders.map((folder) => path.join(folder, "danted")).find((file) => existsSync(file));
+  const found = installed("danted");
   return found === undefined ? [] : [{ name: "danted", path: found, gss: false }];
 }
 

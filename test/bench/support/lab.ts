@@ -5,9 +5,10 @@ import { Realm } from "../../support/realm.js";
 import type { Options } from "./benchmark.js";
 import { Dante } from "./dante.js";
 import { Load, type Result, startPorts } from "./peer.js";
+import { PROBE, type Probed, probe } from "./probe.js";
 import { cpuSeconds } from "./process-tree.js";
 
-export type Service = "source" | "sink" | "echo" | "bye" | "hold" | "udp";
+export type Service = "source" | "sink" | "echo" | "bye" | "hold" | "turns" | "udp";
 export const LEVELS = ["clear", "none", "integrity", "confidentiality"] as const;
 /** `clear` is SOCKS5 without GSS; `direct` no SOCKS at all. */
 export type Level = (typeof LEVELS)[number] | "direct";
@@ -18,6 +19,11 @@ export interface Target {
   readonly pid: number;
   /** The client's arguments that lead through it to a service of the origin; null where it has no such level. */
   way(level: Level, to: Service): readonly string[] | null;
+}
+
+export interface LabOptions {
+  /** Have gssocks tell of its event loop; see {@link Lab.probe}. */
+  probed?: boolean;
 }
 
 export interface Measured {
@@ -35,24 +41,34 @@ export class Lab {
   readonly straight: Target;
   /** Of the client and of the servers. KRB5_TRACE would be half of what is measured. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  readonly #proxy: ProxyServer;
   readonly #origin: Running;
+  /** Of the origin, by service. */
+  readonly #originPorts: Readonly<Record<string, number>>;
   readonly #stops: (() => Promise<unknown>)[];
 
   private constructor(
     env: Lab["env"],
-    origin: Running,
+    proxy: ProxyServer,
+    origin: { process: Running; ports: Record<string, number> },
     targets: Pick<Lab, "servers" | "relay" | "straight">,
     stops: (() => Promise<unknown>)[],
   ) {
     this.env = env;
-    this.#origin = origin;
+    this.#proxy = proxy;
+    this.#origin = origin.process;
+    this.#originPorts = origin.ports;
     this.servers = targets.servers;
     this.relay = targets.relay;
     this.straight = targets.straight;
     this.#stops = stops;
   }
 
-  static async start(options: Options, enctype: string): Promise<Lab> {
+  static async start(
+    options: Pick<Options, "workers" | "dantes">,
+    enctype: string,
+    { probed = false }: LabOptions = {},
+  ): Promise<Lab> {
     const stops: (() => Promise<unknown>)[] = [];
     try {
       const realm = await Realm.start({ enctypes: [enctype] });
@@ -68,7 +84,7 @@ export class Lab {
       ]);
       stops.unshift(() => relay.process.stop());
 
-      const proxy = await startProxy(realm, options.workers);
+      const proxy = await startProxy(realm, options.workers, probed ? PROBE : undefined);
       stops.unshift(() => proxy.stop());
       const servers = [socksTarget("gssocks", proxy.pid, proxyPorts(proxy), origin.ports)];
       for (const build of options.dantes) {
@@ -81,7 +97,7 @@ export class Lab {
         relay: directTarget("relay", relay.process.pid, relay.ports),
         straight: directTarget("straight", origin.process.pid, origin.ports),
       };
-      return new Lab(env, origin.process, targets, stops);
+      return new Lab(env, proxy, origin, targets, stops);
     } catch (error) {
       for (const stop of stops) await stop();
       throw error;
@@ -91,6 +107,26 @@ export class Lab {
   /** The server under test. */
   get gssocks(): Target {
     return this.servers[0] as Target;
+  }
+
+  /** A program that joins its standard input and output to the origin through gssocks, ready to begin. */
+  async join(
+    direction: "down" | "up",
+    bytes: number,
+    level: (typeof LEVELS)[number],
+    command: (proxy: number, destination: number) => readonly string[],
+  ): Promise<Load> {
+    const ports = [
+      proxyPorts(this.#proxy)[level],
+      this.#originPorts[direction === "down" ? "source" : "sink"],
+    ];
+    const [proxy = 0, destination = 0] = ports;
+    return Load.prepare(["through", direction, `${bytes}`, ...command(proxy, destination)], this.env);
+  }
+
+  /** What gssocks has to tell since it was asked last. */
+  probe(): Promise<Probed> {
+    return probe(this.#proxy);
   }
 
   /** A client that is ready to begin; null where the target has no such level. */
@@ -116,15 +152,22 @@ export class Lab {
     const load = await this.prepare(mode, target, level, to, args);
     if (load === null) return null;
     try {
-      const pids = [target.pid, this.#origin.pid] as const;
-      const before = pids.map(cpuSeconds);
-      load.begin();
-      const result = await load.result();
-      const [server = 0, origin = 0] = pids.map((pid, index) => cpuSeconds(pid) - (before[index] as number));
-      return { result, server, client: (result.cpu ?? 0) + origin };
+      return await this.meter(target, () => {
+        load.begin();
+        return load.result();
+      });
     } finally {
       await load.stop();
     }
+  }
+
+  /** What some work costs; its result tells of the client. */
+  async meter(target: Target, work: () => Promise<Result>): Promise<Measured> {
+    const pids = [target.pid, this.#origin.pid] as const;
+    const before = pids.map(cpuSeconds);
+    const result = await work();
+    const [server = 0, origin = 0] = pids.map((pid, index) => cpuSeconds(pid) - (before[index] as number));
+    return { result, server, client: (result.cpu ?? 0) + origin };
   }
 
   async stop(): Promise<void> {
@@ -161,7 +204,7 @@ function socksTarget(
   };
 }
 
-function startProxy(realm: Realm, workers: number): Promise<ProxyServer> {
+function startProxy(realm: Realm, workers: number, preload?: string): Promise<ProxyServer> {
   const config = {
     listeners: LEVELS.map((level) => ({
       address: "127.0.0.1:0",
@@ -173,7 +216,8 @@ function startProxy(realm: Realm, workers: number): Promise<ProxyServer> {
     udp: { datagramsPerSecond: 1_000_000 },
     log: { level: "info" },
   };
-  return ProxyServer.start(realm, config, { cli: CLI, env: { KRB5_TRACE: undefined } });
+  const env = { KRB5_TRACE: undefined, ...(preload && { NODE_OPTIONS: `--import ${preload}` }) };
+  return ProxyServer.start(realm, config, { cli: CLI, env });
 }
 
 function proxyPorts(proxy: ProxyServer): Partial<Record<Level, number>> {

@@ -43,6 +43,13 @@ export class Load {
     return JSON.parse(line);
   }
 
+  /** Begins the next step of one that has several, and waits for its end. */
+  async step(name: string): Promise<Result> {
+    this.begin();
+    const [line] = await this.#process.waitForLine(new RegExp(`^\\{"step":"${name}".*\\}$`), PATIENCE);
+    return JSON.parse(line);
+  }
+
   /** Cuts it off, if it is at work or keeps sessions open. */
   async stop(): Promise<void> {
     await this.#process.stop();

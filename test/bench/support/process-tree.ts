@@ -28,10 +28,19 @@ export function processes(root: number): number {
   return tree(root).length;
 }
 
-/** How many descriptors a process that we start may have open. */
-export function descriptorLimit(): number {
+/** What a server has open beside its sessions. */
+const SPARE = 100;
+
+/** Counts of sessions, two descriptors each, as far as a process that we start may have so many open. */
+export function affordable(counts: readonly number[]): number[] {
+  const most = Math.floor((descriptorLimit() - SPARE) / 2);
+  return [...new Set(counts.map((count) => Math.min(count, most)))];
+}
+
+/** Node has raised ours to what it may be, and those that we start inherit it. */
+function descriptorLimit(): number {
   const limits = readFileSync("/proc/self/limits", "utf8");
-  return Number(/^Max open files +\S+ +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
+  return Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? Number.POSITIVE_INFINITY);
 }
 
 function tree(root: number): Stat[] {
