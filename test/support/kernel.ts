@@ -14,7 +14,11 @@ export function descriptors(pid: number): number {
   return readdirSync(`/proc/${pid}/fd`).length;
 }
 
-/** How many of them are sockets. */
+export function threads(pid: number): number {
+  return readdirSync(`/proc/${pid}/task`).length;
+}
+
+/** How many of its descriptors are sockets. */
 export function sockets(pid: number): number {
   return targets(pid).filter((target) => target.startsWith("socket:")).length;
 }

@@ -32,6 +32,8 @@ export interface Running {
   stdout(): string;
   stderr(): string;
   stdoutBytes(): Buffer;
+  /** Takes the whole lines of standard output away, which are forgotten: for processes that go on and on. */
+  takeLines(): string;
   /** Standard output is not read until `resume`: when the pipe is full, the process has to wait. */
   readonly output: { pause(): void; resume(): void };
   /** Fulfilled when the process is gone and its output is complete; never rejects. */
@@ -96,6 +98,12 @@ export async function start(
     stdout: () => text("stdout"),
     stderr: () => text("stderr"),
     stdoutBytes: () => Buffer.concat(chunks.stdout),
+    takeLines() {
+      const all = Buffer.concat(chunks.stdout);
+      const end = all.lastIndexOf("\n") + 1;
+      chunks.stdout = [all.subarray(end)];
+      return all.toString("utf8", 0, end);
+    },
     output: { pause: () => void child.stdout.pause(), resume: () => void child.stdout.resume() },
     exited,
     waitForLine(pattern, timeoutMs = 10_000) {

@@ -97,6 +97,11 @@ export class ProxyServer {
       .map((line) => JSON.parse(line) as LogLine);
   }
 
+  /** Takes the log away, which is forgotten: for servers that run long. @returns its lines, not parsed */
+  takeLog(): string[] {
+    return this.#process.takeLines().split("\n").slice(0, -1);
+  }
+
   /** The first audit record of a session's end for which `which` holds, when it has been written. */
   async audit(which: (record: LogLine) => boolean = () => true): Promise<LogLine> {
     return this.waitForLog((line) => isSessionRecord(line) && which(line));

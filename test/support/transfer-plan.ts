@@ -24,9 +24,8 @@ export interface TransferPlan {
 }
 
 export interface Way {
-  /** Of the listener with GSS-API, and of the one without. */
-  sealed: number;
-  clear: number;
+  /** Of the listener for each level. */
+  ports: Readonly<Record<PlanLevel, number>>;
   fastPath: boolean;
 }
 
@@ -61,7 +60,7 @@ let hosts = 0;
 /** A loopback address that nobody had: ports, the system gives again. */
 function anotherHost(): string {
   hosts += 1;
-  return `127.1.${hosts >> 8}.${hosts & 0xff}`;
+  return `127.${1 + (hosts >> 16)}.${(hosts >> 8) & 0xff}.${hosts & 0xff}`;
 }
 
 /** @returns when both ends are done; rejects where octets come that were not sent, or a connection breaks that was not cut */
@@ -74,7 +73,7 @@ export async function carryOut(plan: TransferPlan, way: Way): Promise<Transferre
     // Awaited below.
     atDestination.catch(() => {});
   }, host);
-  let proxy = { host: "127.0.0.1", port: level === "clear" ? way.clear : way.sealed };
+  let proxy = { host: "127.0.0.1", port: way.ports[level] };
   let destination = { host, port: origin.port };
   let wire: BreakingWire | null = null;
   try {

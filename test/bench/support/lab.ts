@@ -34,6 +34,11 @@ export interface Measured {
 }
 
 export class Lab {
+  readonly realm: Realm;
+  /** gssocks; see {@link Lab.gssocks}. */
+  readonly proxy: ProxyServer;
+  /** Its ports. */
+  readonly ports: Readonly<Record<(typeof LEVELS)[number], number>>;
   /** gssocks, and the other servers there are. */
   readonly servers: readonly Target[];
   readonly relay: Target;
@@ -41,21 +46,22 @@ export class Lab {
   readonly straight: Target;
   /** Of the client and of the servers. KRB5_TRACE would be half of what is measured. */
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly #proxy: ProxyServer;
   readonly #origin: Running;
   /** Of the origin, by service. */
   readonly #originPorts: Readonly<Record<string, number>>;
   readonly #stops: (() => Promise<unknown>)[];
 
   private constructor(
-    env: Lab["env"],
+    realm: Realm,
     proxy: ProxyServer,
     origin: { process: Running; ports: Record<string, number> },
     targets: Pick<Lab, "servers" | "relay" | "straight">,
     stops: (() => Promise<unknown>)[],
   ) {
-    this.env = env;
-    this.#proxy = proxy;
+    this.realm = realm;
+    this.env = withoutTrace(realm);
+    this.proxy = proxy;
+    this.ports = proxyPorts(proxy);
     this.#origin = origin.process;
     this.#originPorts = origin.ports;
     this.servers = targets.servers;
@@ -74,8 +80,6 @@ export class Lab {
       const realm = await Realm.start({ enctypes: [enctype] });
       stops.unshift(() => realm.stop());
       await realm.kinit("alice");
-      const env = { ...realm.env, KRB5_TRACE: undefined };
-
       const origin = await startPorts(["origin"]);
       stops.unshift(() => origin.process.stop());
       const relay = await startPorts([
@@ -97,7 +101,7 @@ export class Lab {
         relay: directTarget("relay", relay.process.pid, relay.ports),
         straight: directTarget("straight", origin.process.pid, origin.ports),
       };
-      return new Lab(env, proxy, origin, targets, stops);
+      return new Lab(realm, proxy, origin, targets, stops);
     } catch (error) {
       for (const stop of stops) await stop();
       throw error;
@@ -116,17 +120,14 @@ export class Lab {
     level: (typeof LEVELS)[number],
     command: (proxy: number, destination: number) => readonly string[],
   ): Promise<Load> {
-    const ports = [
-      proxyPorts(this.#proxy)[level],
-      this.#originPorts[direction === "down" ? "source" : "sink"],
-    ];
-    const [proxy = 0, destination = 0] = ports;
-    return Load.prepare(["through", direction, `${bytes}`, ...command(proxy, destination)], this.env);
+    const destination = this.#originPorts[direction === "down" ? "source" : "sink"] as number;
+    const words = command(this.ports[level], destination);
+    return Load.prepare(["through", direction, `${bytes}`, ...words], this.env);
   }
 
   /** What gssocks has to tell since it was asked last. */
   probe(): Promise<Probed> {
-    return probe(this.#proxy);
+    return probe(this.proxy);
   }
 
   /** A client that is ready to begin; null where the target has no such level. */
@@ -220,6 +221,11 @@ function startProxy(realm: Realm, workers: number, preload?: string): Promise<Pr
   return ProxyServer.start(realm, config, { cli: CLI, env });
 }
 
-function proxyPorts(proxy: ProxyServer): Partial<Record<Level, number>> {
-  return Object.fromEntries(LEVELS.map((level, index) => [level, proxy.ports[index] as number]));
+function proxyPorts(proxy: ProxyServer): Lab["ports"] {
+  const [clear = 0, none = 0, integrity = 0, confidentiality = 0] = proxy.ports;
+  return { clear, none, integrity, confidentiality };
+}
+
+function withoutTrace(realm: Realm): Lab["env"] {
+  return { ...realm.env, KRB5_TRACE: undefined };
 }
