@@ -23,6 +23,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineContexts(env, exports);
   DefineMessages(env, exports);
   DefineFastMessages(env, exports);
+  DefineRates(env, exports);
   DefineRelays(env, exports);
   DefineMechanisms(env, exports);
   DefineDescriptors(env, exports);

@@ -10,6 +10,7 @@ void DefineCredentials(Napi::Env env, Napi::Object exports);
 void DefineContexts(Napi::Env env, Napi::Object exports);
 void DefineMessages(Napi::Env env, Napi::Object exports);
 void DefineFastMessages(Napi::Env env, Napi::Object exports);
+void DefineRates(Napi::Env env, Napi::Object exports);
 void DefineRelays(Napi::Env env, Napi::Object exports);
 void DefineMechanisms(Napi::Env env, Napi::Object exports);
 void DefineDescriptors(Napi::Env env, Napi::Object exports);

@@ -58,7 +58,7 @@ struct RateResource {
   static constexpr napi_type_tag kTag = {0x5f3a1c0b7d294e61, 0x9b0e64d2a1f7c839};
   Rate rate;
 
-  explicit RateResource(double octets_per_second) : rate(octets_per_second) {}
+  RateResource(double octets_per_second, std::atomic<int64_t>* shared) : rate(octets_per_second, shared) {}
 };
 
 /// Per environment: nothing is shared between the main thread and workers.

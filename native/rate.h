@@ -25,15 +25,20 @@ class Rate {
   /// Octets that nobody waits for, in time.
   static constexpr int64_t kBurst = 100000;
 
-  explicit Rate(double octets_per_second) : octets_per_micro_(octets_per_second / 1e6) {}
+  explicit Rate(double octets_per_second) : Rate(octets_per_second, nullptr) {}
+  /// `shared` is where other processes keep the time that has been paid for; null for nowhere.
+  Rate(double octets_per_second, std::atomic<int64_t>* shared)
+      : octets_per_micro_(octets_per_second / 1e6), paid_(shared == nullptr ? &own_ : shared) {}
+  Rate(const Rate&) = delete;
+  Rate& operator=(const Rate&) = delete;
 
   /// After `octets` were carried: when the next may be.
   int64_t Charge(size_t octets, int64_t now) {
     const auto cost = static_cast<int64_t>(static_cast<double>(octets) / octets_per_micro_);
-    int64_t paid = paid_.load(std::memory_order_relaxed);
+    int64_t paid = paid_->load(std::memory_order_relaxed);
     int64_t next;
     do next = std::max(paid, now - kBurst) + cost;
-    while (!paid_.compare_exchange_weak(paid, next, std::memory_order_relaxed));
+    while (!paid_->compare_exchange_weak(paid, next, std::memory_order_relaxed));
     return next;
   }
 
@@ -44,7 +49,8 @@ class Rate {
 
  private:
   const double octets_per_micro_;
-  std::atomic<int64_t> paid_{0};
+  std::atomic<int64_t> own_{0};
+  std::atomic<int64_t>* const paid_;
 };
 
 }  // namespace gssocks

@@ -233,30 +233,16 @@ Napi::Value RelayCounts(const Napi::CallbackInfo& info) {
 
 #endif
 
-Napi::Value NewRate(const Napi::CallbackInfo& info) {
-  const Napi::Env env = info.Env();
-  const double rate = info[0].IsNumber() ? info[0].As<Napi::Number>().DoubleValue() : 0;
-  if (!(rate >= 1 && rate <= 1e15)) throw CodedRangeError(env, "octetsPerSecond must be from 1 to 1e15");
-  return RateHandle::New(env, std::make_shared<RateResource>(rate));
-}
-
-Napi::Value ChargeRate(const Napi::CallbackInfo& info) {
-  Rate& rate = RateHandle::From(info[0], "rate")->rate;
-  const int64_t now = MonotonicMicros();
-  const int64_t next = rate.Charge(Uint32Argument(info[1], "octets"), now);
-  return Napi::Number::New(info.Env(), next <= now ? 0 : static_cast<double>(next - now) / 1000);
-}
-
 }  // namespace
 
 void DefineRelays(Napi::Env, Napi::Object exports) {
-  Export<NewRate>(exports, "newRate");
-  Export<ChargeRate>(exports, "chargeRate");
 #ifdef __linux__
   Export<OpenRelays>(exports, "openRelays");
   Export<StartRelay>(exports, "startRelay");
   Export<AbortRelay>(exports, "abortRelay");
   Export<RelayCounts>(exports, "relayCounts");
+#else
+  static_cast<void>(exports);
 #endif
 }
 

@@ -11,6 +11,7 @@ import { startAuditTrail } from "./audit-trail.js";
 import { foreground } from "./foreground.js";
 import { ServedMetrics } from "./metrics.js";
 import { serverOptions } from "./server-options.js";
+import { openSharedRates } from "./shared-rates.js";
 
 const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
 
@@ -43,7 +44,7 @@ async function serve(file: string): Promise<void> {
       workers,
       check: () => server.check(),
       setup: { file, source },
-      fork: forkWorker,
+      fork: forkWith(workers === 1 ? null : openSharedRates()),
       ownListeners,
       metrics: metrics?.sum ?? null,
     };
@@ -60,7 +61,8 @@ async function serve(file: string): Promise<void> {
   });
 }
 
-/** @param descriptors which the worker is to have from FIRST_SOCKET on */
-function forkWorker(descriptors: readonly number[]) {
-  return fork(WORKER, [], { stdio: ["ignore", "pipe", "inherit", "ipc", ...descriptors] });
+/** @param rates for {@link RATES}, in each worker; the others follow from FIRST_SOCKET on */
+function forkWith(rates: number | null) {
+  return (descriptors: readonly number[]) =>
+    fork(WORKER, [], { stdio: ["ignore", "pipe", "inherit", "ipc", rates, ...descriptors] });
 }

@@ -1,5 +1,7 @@
 import { parseConfig } from "../config/load.js";
 import type { Config } from "../config/schema.js";
+import { shareCores } from "../gss/native-relay.js";
+import { shareRates } from "../gss/rate.js";
 import type { AuditState, Observer, ServerEvent } from "../observability/events.js";
 import type { GatheredLines } from "../observability/gathered-lines.js";
 import { createLogger, type LogLevel, logObserver } from "../observability/logger.js";
@@ -8,7 +10,7 @@ import { workerLog } from "../observability/worker-log.js";
 import { Server } from "../server/server.js";
 import { askedCounts, type ToPrimary } from "../workers/asked-counts.js";
 import { AskedTrail } from "../workers/asked-trail.js";
-import type { PrimaryCalls, WorkerCalls, WorkerSetup } from "../workers/calls.js";
+import { type PrimaryCalls, RATES, type WorkerCalls, type WorkerSetup } from "../workers/calls.js";
 import { Channel } from "../workers/channel.js";
 import { serverOptions } from "./server-options.js";
 
@@ -40,6 +42,8 @@ export function work(): void {
   const primary: ToPrimary = new Channel<PrimaryCalls, WorkerCalls>(process, {
     async start(setup) {
       const config = parseConfig(setup.source, setup.file);
+      shareRates(RATES);
+      shareCores(setup.workers);
       trail = new AskedTrail(primary, config.audit.onFull === "block");
       trail.state = audit;
       started = startServer(config, setup, log, primary, trail);

@@ -1,18 +1,8 @@
 /** What sessions may take: in all, from one source address and of one user. */
 import * as z from "zod";
+import type { Allowance } from "../policy/terms.js";
 import { DEFAULTS } from "./defaults.js";
 import { count, octets, rate } from "./fields.js";
-
-/** Each is null where there is no limit. */
-export interface Allowance {
-  /** At once. */
-  readonly sessions: number | null;
-  readonly sessionsPerMinute: number | null;
-  /** Both ways together, plain. */
-  readonly bytesPerDay: number | null;
-  /** Octets a second. */
-  readonly bandwidth: { readonly up: number | null; readonly down: number | null } | null;
-}
 
 export interface SessionLimits extends Allowance {
   readonly perSource: Allowance;

@@ -11,6 +11,7 @@ import { NO_TERMS, SEVERITIES } from "../policy/terms.js";
 import { parseDays, parseHours, TimeWindow, TimeZone } from "../policy/time-window.js";
 import { parseSubjectPattern } from "../policy/tls-subject.js";
 import { distinct, durationOrNever, level, rate, text } from "./fields.js";
+import { sharedLimits } from "./limits.js";
 import { describe } from "./problems.js";
 import {
   listenAddressText,
@@ -115,6 +116,7 @@ const rule = z
         error: "expected up, down or both",
       })
       .optional(),
+    limits: sharedLimits.optional(),
     redirect: text("host:port, a host or an address", parseRedirect).optional(),
     sourceAddresses: distinct(text("an IP address", parseAddress), "leave it out for the system's choice")
       .refine((list) => new Set(list.map((each) => each.includes(":"))).size === list.length, {

@@ -1,13 +1,7 @@
 import { availableParallelism } from "node:os";
 import type { FastContext } from "./fast-context.js";
-import {
-  MOST_HELD,
-  native,
-  type RateHandle,
-  RELAY_ENDS,
-  type RelayCounts,
-  type RelayEnded,
-} from "./native.js";
+import { MOST_HELD, native, RELAY_ENDS, type RelayCounts, type RelayEnded } from "./native.js";
+import type { Rate } from "./rate.js";
 
 export interface NativeRelayOptions {
   /** Descriptors of TCP sockets, which are copied: close yours afterwards, without a shutdown. */
@@ -26,21 +20,6 @@ export interface NativeRelayOptions {
   /** Each bounds what comes from the client, or from the destination. */
   upRates?: readonly Rate[] | undefined;
   downRates?: readonly Rate[] | undefined;
-}
-
-/** So many octets a second, shared evenly by all that have it. */
-export class Rate {
-  readonly handle: RateHandle;
-
-  /** @param octetsPerSecond 1 to 10^15 */
-  constructor(octetsPerSecond: number) {
-    this.handle = native.newRate(octetsPerSecond);
-  }
-
-  /** After `octets` were carried: milliseconds to wait before the next. */
-  charge(octets: number): number {
-    return native.chargeRate(this.handle, octets);
-  }
 }
 
 export interface RelayOutcome {
@@ -66,8 +45,17 @@ export interface RelayCarried {
 const ends = new Map<number, RelayEnded>();
 let open = false;
 
+/** Each is two: one for sessions that carry bulk, and one for the others. */
+const MOST_THREADS = 8;
+let threads = Math.min(availableParallelism(), MOST_THREADS);
+
+/** @param processes that share this machine's cores with us; to be told before the first relay */
+export function shareCores(processes: number): void {
+  threads = Math.max(1, Math.min(Math.floor(availableParallelism() / processes), MOST_THREADS));
+}
+
 function opened(): boolean {
-  open ||= native.openRelays?.(availableParallelism(), (id, ...rest) => ends.get(id)?.(id, ...rest)) ?? false;
+  open ||= native.openRelays?.(threads, (id, ...rest) => ends.get(id)?.(id, ...rest)) ?? false;
   return open;
 }
 

@@ -338,7 +338,11 @@ export interface Native {
     upRates: readonly RateHandle[],
     downRates: readonly RateHandle[],
   ): number;
-  newRate(octetsPerSecond: number): RateHandle;
+  /** Octets that the file for {@link shareRates} has to have, all 0 to begin with. */
+  readonly sharedRatesSize: number;
+  /** From now on rates with a name are the same in all processes that share the file of this descriptor. */
+  shareRates(descriptor: number): void;
+  newRate(octetsPerSecond: number, name: string | null): RateHandle;
   /** After `octets` were carried by other means: milliseconds to wait before the next. */
   chargeRate(rate: RateHandle, octets: number): number;
   /** Cuts both sides off; nothing where it has ended. */

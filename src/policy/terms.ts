@@ -18,10 +18,23 @@ export interface Terms {
   readonly total: number | null;
   /** Octets a second. */
   readonly bandwidth: Bandwidth | null;
+  /** What all sessions that the rule allows may take together. */
+  readonly limits: Allowance | null;
   /** Where to go instead: the administrator's word, which no rule judges again. */
   readonly redirect: Redirect | null;
   /** Addresses of ours to connect from, at most one of a family; to the other family there is no way then. */
   readonly sourceAddresses: readonly string[] | null;
+}
+
+/** Each is null where there is no limit. */
+export interface Allowance {
+  /** At once. */
+  readonly sessions: number | null;
+  readonly sessionsPerMinute: number | null;
+  /** Both ways together, plain. */
+  readonly bytesPerDay: number | null;
+  /** Octets a second. */
+  readonly bandwidth: Bandwidth | null;
 }
 
 export interface Bandwidth {
@@ -44,6 +57,7 @@ export const NO_TERMS: Terms = {
   idle: null,
   total: null,
   bandwidth: null,
+  limits: null,
   redirect: null,
   sourceAddresses: null,
 };

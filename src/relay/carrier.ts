@@ -1,7 +1,7 @@
 /** What carries the octets of a session whose handshake is over, until both directions have ended. */
 import type { Socket } from "node:net";
 import type { GssocksError } from "../errors.js";
-import type { Rate } from "../gss/native-relay.js";
+import type { Rate } from "../gss/rate.js";
 import type { MessageProtection } from "./message-protection.js";
 import { NativePump } from "./native-pump.js";
 import { Pump } from "./pump.js";

@@ -5,7 +5,7 @@
  */
 import type { Socket } from "node:net";
 import { type GssocksError, PeerError } from "../errors.js";
-import type { Rate } from "../gss/native-relay.js";
+import type { Rate } from "../gss/rate.js";
 import { type Batch, writeBatch } from "./batch.js";
 import type { Carrier, CarrierOptions } from "./carrier.js";
 import { brokenBy, cutOff } from "./cut-off.js";

@@ -11,6 +11,7 @@
  */
 import type { Socket } from "node:dgram";
 import { PeerError } from "../errors.js";
+import type { Rate } from "../gss/rate.js";
 import { type Endpoint, formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
 import { decodeUdpDatagram, encodeUdpHeader, type UdpDatagram } from "../protocol/udp-datagram.js";
 import { type DropReason, type Drops, noDrops } from "./datagram-drops.js";
@@ -47,6 +48,8 @@ export interface UdpAssociationOptions {
   };
   /** Whether replies may come from addresses that the client has not sent to. */
   fromAnyone?: boolean | undefined;
+  /** Each bounds what comes from the client, or goes to it. */
+  rates?: { readonly up: readonly Rate[]; readonly down: readonly Rate[] };
 }
 
 interface Amount {
@@ -134,7 +137,7 @@ export class UdpAssociation {
     if (plainAddress(from.address) !== this.#clientAddress) return this.#drop("stranger");
     if (this.#clientPort !== 0 && from.port !== this.#clientPort) return this.#drop("stranger");
     // Before it is opened: that is what costs most.
-    if (!this.#rate.up.take()) return this.#drop("rate");
+    if (!this.#rate.up.take() || !fits(this.#options.rates?.up, datagram.length)) return this.#drop("rate");
     const plain = this.#options.protection.open(datagram);
     if (typeof plain === "string") return this.#drop(plain);
     const decoded = decode(plain);
@@ -200,7 +203,7 @@ export class UdpAssociation {
   #fromDestination(data: Buffer, from: { address: string; port: number }): void {
     const header = this.#headerFor(from);
     if (header === null) return this.#drop("unsolicited");
-    if (!this.#rate.down.take()) return this.#drop("rate");
+    if (!this.#rate.down.take() || !fits(this.#options.rates?.down, data.length)) return this.#drop("rate");
     const sealed = this.#options.protection.seal(Buffer.concat([header, data]));
     if (typeof sealed === "string") return this.#drop(sealed);
     // Destinations are heard once the client has sent, so both are there.
@@ -266,4 +269,11 @@ function familyOf(address: string): Family {
 /** As it is to be bound: a scope stays. */
 function unmapped(address: string): string {
   return familyOf(address) === "ipv4" ? plainAddress(address) : address;
+}
+
+/** Whether all of `rates` have room for so many octets, which they are charged with then. */
+function fits(rates: readonly Rate[] = [], octets: number): boolean {
+  if (rates.some((rate) => rate.charge(0) > 0)) return false;
+  for (const rate of rates) rate.charge(octets);
+  return true;
 }

@@ -202,8 +202,9 @@ export class Command {
   }
 
   /** Each destination is judged when the client first sends to it; `announced` is where it says it will send from. */
-  async #associate(announced: Endpoint, { client, datagrams, reply, signal }: Asking): Promise<void> {
+  async #associate(announced: Endpoint, { method, client, datagrams, reply, signal }: Asking): Promise<void> {
     const { commands, timeouts } = this.#options;
+    await this.#admit(method, null);
     await this.#decided(announced, { addresses: new Map(), port: announced.port });
     if (this.#closed) return;
     const { ports, advertise, destinations, datagramsPerSecond, fromAnyone } = commands.udp;
@@ -217,6 +218,7 @@ export class Command {
       protection: datagrams(),
       authorize: (dst) => this.#authorizeDatagrams(dst, client, signal),
       limits: { destinations, datagramsPerSecond },
+      rates: this.#record.quota.rates(null),
       fromAnyone,
     });
     if (this.#closed) return relay.close();
@@ -225,7 +227,9 @@ export class Command {
   }
 
   async #asker(command: CommandName, client: Asking["client"]): Promise<Asker> {
-    return { client: await client(), command, time: Date.now() };
+    const asking = await client();
+    this.#record.known.localName = asking.localName.name;
+    return { client: asking, command, time: Date.now() };
   }
 
   async #authorize(
@@ -239,7 +243,7 @@ export class Command {
       const authorized = await this.#judge(dst, asker, signal);
       const [first] = authorized.addresses.values();
       this.#record.known.rule = first?.rule ?? null;
-      await this.#admit(asker.client.method);
+      await this.#admit(asker.client.method, first ?? null);
       await this.#decided(dst, authorized);
       return authorized;
     } catch (error) {
@@ -250,11 +254,14 @@ export class Command {
     }
   }
 
-  /** What the user's sessions share; where a host may name whom it likes, they are not that user's. */
-  async #admit(method: AuthMethodName): Promise<void> {
+  /** To what the user's sessions share, and the rule's; where a host may name whom it likes, they are not that user's. */
+  async #admit(method: AuthMethodName, decision: Decision | null): Promise<void> {
+    const { limits } = this.#options;
     const { principal } = this.#record.subject;
-    if (principal === null || !isVerified(method)) return;
-    const full = await this.#record.quota.join([this.#options.limits.ofUser(principal)]);
+    const scopes = principal !== null && isVerified(method) ? [limits.ofUser(principal)] : [];
+    if (decision?.rule != null && decision.terms.limits !== null)
+      scopes.push(limits.ofRule(decision.rule, decision.terms.limits));
+    const full = await this.#record.quota.join(scopes);
     if (full !== null) throw new LimitError(full);
   }
 

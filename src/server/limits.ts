@@ -1,6 +1,7 @@
 /** What sessions may take: in all, from one source address, of one user and by one rule. */
-import type { Allowance, SessionLimits } from "../config/limits.js";
+import type { SessionLimits } from "../config/limits.js";
 import { PolicyError } from "../errors.js";
+import type { Allowance } from "../policy/terms.js";
 import { REP } from "../protocol/constants.js";
 import { type QuotaParts, SessionQuota } from "./session-quota.js";
 import type { Place } from "./shared-counts.js";
@@ -73,6 +74,11 @@ export class Limits {
   /** What every session of `user` shares. */
   ofUser(user: string): Scope {
     return { whose: `of ${user}`, path: "limits.perUser", allowance: this.#limits.perUser };
+  }
+
+  /** What every session shares that the rule allows; `rule` is counted from 1. */
+  ofRule(rule: number, allowance: Allowance): Scope {
+    return { whose: `by rule ${rule}`, path: `rules[${rule - 1}].limits`, allowance };
   }
 }
 

@@ -1,4 +1,4 @@
-import { Rate } from "../gss/native-relay.js";
+import { Rate } from "../gss/rate.js";
 
 /** Rates by whose they are: all sessions that use one at the same time have the same. */
 export class RateBook {
@@ -8,7 +8,7 @@ export class RateBook {
   use(whose: string, octetsPerSecond: number): { rate: Rate; leave: () => void } {
     // One that a new configuration changed is another.
     const key = `${octetsPerSecond} ${whose}`;
-    const entry = this.#entries.get(key) ?? { rate: new Rate(octetsPerSecond), users: 0 };
+    const entry = this.#entries.get(key) ?? { rate: new Rate(octetsPerSecond, key), users: 0 };
     entry.users += 1;
     this.#entries.set(key, entry);
     return { rate: entry.rate, leave: () => this.#leave(key, entry) };

@@ -1,5 +1,5 @@
 /** What one session has taken of the limits, from its first octet to its end. */
-import { Rate } from "../gss/native-relay.js";
+import { Rate } from "../gss/rate.js";
 import type { Carried } from "../relay/carrier.js";
 import type { Account, Accounts } from "./accounts.js";
 import { type Bound, boundsOf, type Full, type Scope, spentBy } from "./limits.js";

@@ -6,13 +6,17 @@ import type { Listener, ListeningSocket } from "../server/listener.js";
 import type { Owner, TcpAddress } from "../server/outgoing.js";
 import type { Place } from "../server/shared-counts.js";
 
-/** Where a worker finds the listeners' sockets: behind standard input, output and error, and the channel. */
-export const FIRST_SOCKET = 4;
+/** Where a worker finds the memory of shared rates: behind standard input, output and error, and the channel. */
+export const RATES = 4;
+/** And the listeners' sockets. */
+export const FIRST_SOCKET = 5;
 
 /** The configuration as it was read when the server started, whatever has become of the file since. */
 export interface WorkerSetup {
   file: string;
   source: string;
+  /** How many there are. */
+  workers: number;
   /** In the configuration's order. */
   sockets: ListeningSocket[];
   /** Those of the primary. */

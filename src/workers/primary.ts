@@ -23,7 +23,7 @@ export interface PrimaryOptions {
   /** Where `gssocks identd` asks us; null for nowhere. */
   identd: IdentdSocketOptions | null;
   /** What each worker reads the rest of the configuration from. */
-  setup: Omit<WorkerSetup, "sockets" | "ownListeners">;
+  setup: Omit<WorkerSetup, "sockets" | "ownListeners" | "workers">;
   /** Of this process, protected destinations for the workers. */
   ownListeners(): Listener["bound"][];
   /** Told what workers count, and which of them are no more; null where nobody counts. */
@@ -91,7 +91,8 @@ export class Primary {
   async #launch(early: number): Promise<void> {
     const descriptors = this.#sockets.map(({ descriptor }) => descriptor);
     const ownListeners = this.#options.ownListeners();
-    const setup = { ...this.#options.setup, sockets: this.#sockets, ownListeners };
+    const { setup: file, workers } = this.#options;
+    const setup = { ...file, workers, sockets: this.#sockets, ownListeners };
     const worker = new WorkerProcess(this.#options.fork(descriptors), setup, this.#parts);
     this.#workers.add(worker);
     const began = performance.now();

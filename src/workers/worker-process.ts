@@ -86,7 +86,8 @@ export class WorkerProcess {
 
   /** @returns false where it never will again */
   answers(): Promise<boolean> {
-    return this.#channel.call("ping").catch(() => false);
+    // One that has ended keeps nobody waiting.
+    return this.#channel.call("ping").catch(() => true);
   }
 
   metrics(): Promise<MetricsAsJson | null> {

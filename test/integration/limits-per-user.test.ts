@@ -84,23 +84,54 @@ test("bytes a day", async (context) => {
   assert.equal(await next.request("127.0.0.1", origin.port), NOT_ALLOWED);
 });
 
-test("a bandwidth for all sessions of a user together", async (context) => {
-  const { proxy } = await proxiedRealm(context, { limits: { perUser: { bandwidth: { up: "1MB/s" } } } });
-  const origin = await Origin.start((socket) => socket.resume().once("end", () => socket.end()));
+for (const workers of [1, 3])
+  test(`a bandwidth for all sessions of a user together, workers: ${workers}`, async (context) => {
+    const { proxy } = await proxiedRealm(context, {
+      workers,
+      limits: { perUser: { bandwidth: { up: "1MB/s" } } },
+    });
+    const origin = await Origin.start((socket) => socket.resume().once("end", () => socket.end()));
+    context.after(() => origin.stop());
+    const clients = await Promise.all(Array.from({ length: 4 }, () => enter(context, proxy)));
+    for (const client of clients) assert.equal(await client.request("127.0.0.1", origin.port), 0x00);
+    const piece = Buffer.alloc(50_000);
+    for (const client of clients) {
+      for (let sent = 0; sent < 500_000; sent += piece.length) client.send(client.seal(piece));
+      client.socket.end();
+    }
+    const records = await Promise.all(clients.map(({ address }) => auditOf(proxy, address)));
+    assert.deepEqual(
+      records.map(({ outcome, bytesUp }) => [outcome, bytesUp]),
+      records.map(() => ["completed", 500_000]),
+    );
+    // No sooner, whatever the machine does: 2 MB at 1 MB/s, of which a tenth of a second may go at once.
+    const longest = Math.max(...records.map(({ duration }) => Number(duration)));
+    assert.ok(longest > 1.7, `2 MB were through after ${longest} s`);
+  });
+
+test("what all sessions that a rule allows may take together", async (context) => {
+  const origin = await Origin.start((socket) => socket.resume());
   context.after(() => origin.stop());
-  const clients = [await enter(context, proxy), await enter(context, proxy)];
-  for (const client of clients) assert.equal(await client.request("127.0.0.1", origin.port), 0x00);
-  const piece = Buffer.alloc(50_000);
-  for (const client of clients) {
-    for (let sent = 0; sent < 1_000_000; sent += piece.length) client.send(client.seal(piece));
-    client.socket.end();
-  }
-  const records = await Promise.all(clients.map(({ address }) => auditOf(proxy, address)));
-  assert.deepEqual(
-    records.map(({ outcome, bytesUp }) => [outcome, bytesUp]),
-    records.map(() => ["completed", 1_000_000]),
+  const other = await Origin.start((socket) => socket.resume());
+  context.after(() => other.stop());
+  const { proxy } = await proxiedRealm(context, {
+    rules: [
+      { allow: { to: [`127.0.0.1:${origin.port}`] }, limits: { sessions: 1 } },
+      { allow: { to: ["127.0.0.0/8"] } },
+    ],
+    timeouts: { drain: "0s" },
+  });
+  const ask = async (port: number) => {
+    const client = await enter(context, proxy);
+    return { client, rep: await client.request("127.0.0.1", port) };
+  };
+  const first = await ask(origin.port);
+  const second = await ask(origin.port);
+  assert.deepEqual([first.rep, second.rep], [0x00, NOT_ALLOWED]);
+  const { reason } = await auditOf(proxy, second.client.address);
+  assert.match(
+    String(reason),
+    /^1 sessions are open by rule 1, which is the limit \(rules\[0\]\.limits\.sessions\)$/,
   );
-  // No sooner, whatever the machine does: 2 MB at 1 MB/s, of which a tenth of a second may go at once.
-  const longest = Math.max(...records.map(({ duration }) => Number(duration)));
-  assert.ok(longest > 1.7, `2 MB were through after ${longest} s`);
+  assert.equal((await ask(other.port)).rep, 0x00);
 });

@@ -39,7 +39,7 @@ test("wrong arguments, and descriptors that no relay can use", async (t) => {
   const good: StartRelay = [fd, fd, null, true, true, NOTHING, NOTHING, NOTHING, NOTHING, fd, [], []];
   const bad = (values: object) => Object.assign([...good], values) as StartRelay;
   const long = Buffer.alloc(MOST_HELD + 1);
-  const rate = native.newRate(1000);
+  const rate = native.newRate(1000, null);
   const table: [at: number, value: unknown, error: object][] = [
     [0, "1", TypeError],
     [0, -1, RangeError],

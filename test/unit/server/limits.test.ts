@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import type { Allowance, SessionLimits } from "../../../src/config/limits.js";
+import type { SessionLimits } from "../../../src/config/limits.js";
+import type { Allowance } from "../../../src/policy/terms.js";
 import { Accounts } from "../../../src/server/accounts.js";
 import { type Full, Limits } from "../../../src/server/limits.js";
 import { RateBook } from "../../../src/server/rate-book.js";
