@@ -9,7 +9,7 @@ import { Credential } from "../gss/credential.js";
 import { Name } from "../gss/name.js";
 import { isKerberos } from "../gss/oids.js";
 import { shadowed } from "../policy/coverage.js";
-import { Listener } from "../server/listener.js";
+import { Listener, type ListenerAddress } from "../server/listener.js";
 import { TlsAcceptor } from "../server/tls-acceptor.js";
 import { keytabFor, passwordsOf } from "./server-options.js";
 
@@ -39,6 +39,7 @@ const CHECKS: readonly Check[] = [
   checkGroups,
   checkRules,
   checkIdentd,
+  checkMetrics,
 ];
 
 async function checkListeners({ listeners }: Config): Promise<Finding[]> {
@@ -51,8 +52,8 @@ async function checkListeners({ listeners }: Config): Promise<Finding[]> {
   return found;
 }
 
-async function bindOnce(listener: ListenerConfig): Promise<void> {
-  (await Listener.open(listener, (socket) => socket.destroy())).close();
+async function bindOnce(address: ListenerAddress): Promise<void> {
+  (await Listener.open(address, (socket) => socket.destroy())).close();
 }
 
 /** By a server that runs already, most likely. */
@@ -138,6 +139,11 @@ async function checkIdentd({ identd }: Config): Promise<Finding[]> {
   if (identd === null) return [];
   const directory = path.dirname(identd.socket);
   return failing(["identd", "socket"], () => accessSync(directory, constants.W_OK | constants.X_OK));
+}
+
+async function checkMetrics({ metrics }: Config): Promise<Finding[]> {
+  if (metrics === null) return [];
+  return failing(["metrics", "address"], () => bindOnce(metrics), isInUse);
 }
 
 /** @param isHarmless tells failures that are worth a warning alone */

@@ -84,9 +84,8 @@ export class WorkerProcess {
     return this.#channel.call("notReady").catch(({ message }: Error) => [message]);
   }
 
-  /** @returns false where it never will again */
-  answers(): Promise<boolean> {
-    // One that has ended keeps nobody waiting.
+  /** Fulfilled when it answers, or has ended and need not. */
+  async answers(): Promise<true> {
     return this.#channel.call("ping").catch(() => true);
   }
 

@@ -68,6 +68,7 @@ gssapi: { keytab: ${realm.keytab}, targetNames: [rcmd@localhost, rcmd@elsewhere.
 passwords: { file: ${inside("users")} }
 groups: { file: ${inside("bad-groups")} }
 identd: { socket: /nowhere/at/all }
+metrics: { address: 192.0.2.77:9464, remote: true }
 rules: []
 `);
     assert.deepEqual([code, stdout], [2, ""]);
@@ -79,6 +80,7 @@ rules: []
       /^config\.yaml:7: passwords: users:1: /,
       /^config\.yaml:8: groups\.file: bad-groups:1: expected name:password:gid:member,member/,
       /^config\.yaml:9: identd\.socket: .*\/nowhere\/at/,
+      /^config\.yaml:10: metrics\.address: can't listen on 192\.0\.2\.77 port 9464: EADDRNOTAVAIL/,
     ];
     assert.equal(lines.length, expected.length, lines.join("\n"));
     for (const [index, says] of expected.entries()) assert.match(lines[index] ?? "", says);
