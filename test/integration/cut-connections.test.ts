@@ -128,7 +128,7 @@ for (const [enctype, fastPath] of CASES) {
     );
     const [sealed = 0, clear = 0] = proxy.ports;
     const ports = { confidentiality: sealed, integrity: sealed, none: sealed, clear };
-    const records = () => proxy.log().filter(({ msg }) => msg === "audit");
+    const records = () => proxy.audits();
     const open = sockets(proxy.pid);
     let expected = 0;
     /** What the server has open when all sessions are over. */

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { Lab } from "../bench/support/lab.js";
 import { ENCTYPES } from "../support/enctypes.js";
 import { descriptors, residentMemory, sockets, threads, until } from "../support/kernel.js";
+import { isSessionRecord } from "../support/proxy.js";
 import { Mix } from "./mix.js";
 import { type Finding, growth, type Sample, sampleLine } from "./verdict.js";
 
@@ -31,7 +32,7 @@ export async function soak({ seconds, interval, seed, tell }: SoakOptions): Prom
   delete process.env.KRB5_TRACE;
   let audited = 0;
   const count = () => {
-    audited += lab.proxy.takeLog().filter((line) => line.includes('"msg":"audit"')).length;
+    audited += lab.proxy.takeLog().filter(isSessionRecord).length;
     return audited;
   };
   try {

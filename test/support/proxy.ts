@@ -90,16 +90,12 @@ export class ProxyServer {
 
   /** Every log line so far, parsed. */
   log(): LogLine[] {
-    return this.#process
-      .stdout()
-      .split("\n")
-      .filter((line) => line.startsWith("{"))
-      .map((line) => JSON.parse(line) as LogLine);
+    return parsed(this.#process.stdout());
   }
 
-  /** Takes the log away, which is forgotten: for servers that run long. @returns its lines, not parsed */
-  takeLog(): string[] {
-    return this.#process.takeLines().split("\n").slice(0, -1);
+  /** The same lines, which are forgotten then: for servers that run long. */
+  takeLog(): LogLine[] {
+    return parsed(this.#process.takeLines());
   }
 
   /** The first audit record of a session's end for which `which` holds, when it has been written. */
@@ -160,6 +156,13 @@ export class ProxyServer {
 
 export function isSessionRecord({ msg, type }: LogLine): boolean {
   return msg === "audit" && type === "session";
+}
+
+function parsed(output: string): LogLine[] {
+  return output
+    .split("\n")
+    .filter((line) => line.startsWith("{"))
+    .map((line) => JSON.parse(line) as LogLine);
 }
 
 async function listening(child: Running, count: number): Promise<number[]> {
