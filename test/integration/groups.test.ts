@@ -65,7 +65,9 @@ inNetworkNamespace(import.meta.url, { ip: [] }, () => {
       const client = await RawClient.ready(proxy);
       const rep = await client.request("127.0.0.1", origin.port);
       client.socket.end();
-      const { rule, reason } = await proxy.audit((each) => each.client === client.address);
+      const record = await proxy.audit((each) => each.type === "session" && each.client === client.address);
+      const { rule, reason, localName } = record;
+      assert.equal(localName, user);
       client.close();
       return { rep, rule, reason };
     };
