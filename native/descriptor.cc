@@ -1,6 +1,7 @@
 // Descriptors: what a process needs to hold a listening socket that others accept on, for Node polls every
-// one it knows.
+// one it knows; and what Node does not tell of a connection's end.
 #include <fcntl.h>
+#include <sys/socket.h>
 
 #include <cerrno>
 #include <system_error>
@@ -18,10 +19,32 @@ Napi::Value DuplicateDescriptor(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), duplicate);
 }
 
+/// Null, or the errno of a connection of which Node says that it has ended: libuv takes a reset that it finds
+/// together with the last octets for an end.
+Napi::Value EndError(const Napi::CallbackInfo& info) {
+  const auto fd = static_cast<int>(Uint32Argument(info[0], "descriptor", INT32_MAX));
+  uint8_t octet;
+  const bool failed =
+      recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno != EAGAIN && errno != ENOTSOCK;
+  if (!failed) return info.Env().Null();
+  return Napi::Number::New(info.Env(), errno);
+}
+
+/// SO_LINGER 0, or off: whether the kernel resets the connection when it is closed, by the end of this
+/// process too.
+Napi::Value SetAbortive(const Napi::CallbackInfo& info) {
+  const auto fd = static_cast<int>(Uint32Argument(info[0], "descriptor", INT32_MAX));
+  const linger wanted{BooleanArgument(info[1], "abortive") ? 1 : 0, 0};
+  setsockopt(fd, SOL_SOCKET, SO_LINGER, &wanted, sizeof wanted);
+  return info.Env().Undefined();
+}
+
 }  // namespace
 
 void DefineDescriptors(Napi::Env, Napi::Object exports) {
   Export<DuplicateDescriptor>(exports, "duplicateDescriptor");
+  Export<EndError>(exports, "endError");
+  Export<SetAbortive>(exports, "setAbortive");
 }
 
 }  // namespace gssocks

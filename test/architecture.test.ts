@@ -26,7 +26,15 @@ const LAYERS: Readonly<Record<string, Layer>> = {
     types: ["policy/auth-methods", "observability/events"],
   },
   relay: {
-    uses: ["protocol", "gss/flags", "gss/fast-context", "gss/native-relay", "gss/rate", "gss/host-lookup"],
+    uses: [
+      "protocol",
+      "gss/flags",
+      "gss/fast-context",
+      "gss/native-relay",
+      "gss/rate",
+      "gss/tcp-end",
+      "gss/host-lookup",
+    ],
     types: ["gss", "observability/events"],
   },
   config: { uses: ["policy", "protocol", "gss/oids"] },

@@ -4,7 +4,7 @@ import { Duplex } from "node:stream";
 import { NetworkError } from "../errors.js";
 import type { SecurityContext } from "../gss/security-context.js";
 import { writeBatch } from "../relay/batch.js";
-import { cutOff } from "../relay/cut-off.js";
+import { brokenEnd, cutOff, endProperly, holdOpen } from "../relay/cut-off.js";
 import type { MessageProtection } from "../relay/message-protection.js";
 import type { Opened, ProxySession } from "./handshake.js";
 
@@ -26,6 +26,7 @@ export class ProxyStream extends Duplex {
     this.#socket = socket;
     this.#context = context;
     this.#protection = protection;
+    holdOpen(socket);
     if (rest.length > 0) this.push(rest);
     socket.on("data", (octets) => this.#received(octets));
     socket.on("end", () => this.#ended());
@@ -61,7 +62,7 @@ export class ProxyStream extends Duplex {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    this.#socket.end(() => callback());
+    endProperly(this.#socket, () => callback());
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
@@ -89,6 +90,8 @@ export class ProxyStream extends Duplex {
   }
 
   #ended(): void {
+    const broken = brokenEnd(this.#socket);
+    if (broken !== null) return void this.destroy(lost(broken));
     try {
       this.#protection.end();
       this.push(null);

@@ -79,10 +79,9 @@ export const MOST_HELD = 266_240;
  */
 export type RelayCounts = Float64Array;
 
-/** So many octets a second, shared by all relays that have it. */
+/** So many octets a second; relays that have it keep it when it is closed. */
 export interface RateHandle {
   readonly [handleKind]: "rate";
-  /** Relays that have it keep it; idempotent. */
   close(): void;
 }
 
@@ -338,14 +337,13 @@ export interface Native {
     upRates: readonly RateHandle[],
     downRates: readonly RateHandle[],
   ): number;
-  /** Octets that the file for {@link shareRates} has to have, all 0 to begin with. */
-  readonly sharedRatesSize: number;
-  /** From now on rates with a name are the same in all processes that share the file of this descriptor. */
+  /** From now on rates with a name are the same in all processes that share a file, of this size and all 0 at first. */
   shareRates(descriptor: number): void;
+  readonly sharedRatesSize: number;
   newRate(octetsPerSecond: number, name: string | null): RateHandle;
   /** After `octets` were carried by other means: milliseconds to wait before the next. */
   chargeRate(rate: RateHandle, octets: number): number;
-  /** Cuts both sides off; nothing where it has ended. */
+  /** Cuts both sides off. */
   abortRelay(id: number): void;
   /** Null where it has ended. */
   relayCounts(id: number): RelayCounts | null;
@@ -380,6 +378,10 @@ export interface Native {
   // --- Beside GSS-API -----------------------------------------------------------------------------------------------
   /** fcntl(2), F_DUPFD_CLOEXEC: another descriptor of the same open socket, which Node knows nothing of. */
   duplicateDescriptor(descriptor: number): number;
+  /** Of a TCP connection that has ended, as libuv says: the errno of what it was really, or null. */
+  endError(descriptor: number): number | null;
+  /** SO_LINGER 0, or off: whether closing resets the connection, at the end of this process too. */
+  setAbortive(descriptor: number, abortive: boolean): void;
   /**
    * getpwnam_r(3), getgrouplist(3), getgrnam_r(3): those of `groups`, by their names, that a user of the system is in; of nobody's groups there are none. May ask a
    * directory. Rejects with an Error where a source of NSS does not answer.

@@ -1,6 +1,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { NetworkError } from "../errors.js";
+import { endError, setAbortive } from "../gss/tcp-end.js";
 
 type Resettable = Socket & { resetAndClosing?: boolean };
 
@@ -30,6 +31,29 @@ export function reset(socket: Socket): void {
 export function cutOff(socket: Socket): void {
   if (socket.writableEnded && socket.writableLength === 0) socket.destroy();
   else reset(socket);
+}
+
+function descriptorOf(socket: Socket): number {
+  const tcp = beneath.get(socket) ?? socket;
+  return (tcp as Socket & { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+}
+
+/**
+ * What broke a connection that has ended: libuv takes a reset for an end that comes right behind the last octets.
+ * @returns null where it was an end
+ */
+export function brokenEnd(socket: Socket): string | null {
+  return endError(descriptorOf(socket));
+}
+
+/** Until `end()` is called by {@link endProperly}, whatever ends us resets the connection. */
+export function holdOpen(socket: Socket): void {
+  setAbortive(descriptorOf(socket), true);
+}
+
+export function endProperly(socket: Socket, ended?: () => void): void {
+  setAbortive(descriptorOf(socket), false);
+  socket.end(ended);
 }
 
 /** @param error its code, as ECONNRESET, or what else is known */

@@ -8,7 +8,7 @@ import { type GssocksError, PeerError } from "../errors.js";
 import type { Rate } from "../gss/rate.js";
 import { type Batch, writeBatch } from "./batch.js";
 import type { Carrier, CarrierOptions } from "./carrier.js";
-import { brokenBy, cutOff } from "./cut-off.js";
+import { brokenBy, brokenEnd, cutOff, endProperly, holdOpen } from "./cut-off.js";
 import { Deadlines } from "./deadlines.js";
 
 export class Pump implements Carrier {
@@ -27,6 +27,8 @@ export class Pump implements Carrier {
       this.#finish = resolve;
     });
     const { client, destination, protection, reply, rest } = options;
+    holdOpen(client);
+    holdOpen(destination);
     const idleFor = () => performance.now() - this.#active;
     this.#deadlines = new Deadlines(options, idleFor, (error) => this.abort(error));
     if (reply.length > 0) forward(destination, client, { buffers: [reply], release: () => {} });
@@ -96,9 +98,11 @@ export class Pump implements Carrier {
       goOn();
     });
     const ended = () => {
+      const broken = brokenEnd(from);
+      if (broken !== null) return this.abort(brokenBy(name, broken));
       try {
         end?.();
-        to.end();
+        endProperly(to);
       } catch (error) {
         this.abort(error as GssocksError);
       }
