@@ -3,9 +3,8 @@
  * connection a query: a line of `protocol/ident-lookup`, answered with a response of RFC 1413. ERROR : NO-USER means
  * that the connection is none of the proxy's.
  */
-import { lstat, unlink } from "node:fs/promises";
-import { connect, createServer, type Server, type Socket } from "node:net";
-import { NetworkError, PeerError } from "../errors.js";
+import type { Server, Socket } from "node:net";
+import { PeerError } from "../errors.js";
 import { type IdentLookup, takeIdentLookup } from "../protocol/ident-lookup.js";
 import {
   encodeIdentResponse,
@@ -15,6 +14,7 @@ import {
 } from "../protocol/ident-message.js";
 import { ReceiveBuffer } from "../protocol/receive-buffer.js";
 import type { FindOwner, Owner } from "./outgoing.js";
+import { listenUnix } from "./unix-socket.js";
 
 /** Only this host's root and our own user get here; the bounds are for mistakes. */
 const MAX_CONNECTIONS = 1024;
@@ -35,15 +35,8 @@ export class IdentdSocket {
 
   /** @throws NetworkError (CANNOT_LISTEN) */
   static async open({ socket, answer }: IdentdSocketOptions, find: FindOwner): Promise<IdentdSocket> {
-    const server = createServer();
+    const server = await listenUnix(socket);
     server.maxConnections = MAX_CONNECTIONS;
-    let error = await listen(server, socket);
-    if (error?.code === "EADDRINUSE" && (await isLeftOver(socket))) {
-      await unlink(socket).catch(() => {});
-      error = await listen(server, socket);
-    }
-    if (error !== null) throw cannotListen(socket, error);
-    server.on("error", () => {});
     return new IdentdSocket(server, answer, find);
   }
 
@@ -110,43 +103,4 @@ function toResult(owner: Owner | null, answer: IdentdSocketOptions["answer"]): I
 function localPart(principal: string): string {
   const [name = ""] = /^(?:\\.|[^\\@])+/s.exec(principal) ?? [];
   return name === "" ? principal : name;
-}
-
-/** The socket has its mode from the beginning: only its owner may ask. */
-function listen(server: Server, path: string): Promise<NodeJS.ErrnoException | null> {
-  return new Promise((resolve) => {
-    const failed = (error: NodeJS.ErrnoException) => resolve(error);
-    server.once("error", failed);
-    const umask = process.umask(0o177);
-    server.listen({ path }, () => {
-      server.off("error", failed);
-      resolve(null);
-    });
-    process.umask(umask);
-  });
-}
-
-/** Whether `path` is a socket at which nobody listens any more. */
-async function isLeftOver(path: string): Promise<boolean> {
-  const found = await lstat(path).catch(() => null);
-  if (!found?.isSocket()) return false;
-  return new Promise((resolve) => {
-    const socket = connect({ path });
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(false);
-    });
-    socket.once("error", (error: NodeJS.ErrnoException) => resolve(error.code === "ECONNREFUSED"));
-  });
-}
-
-function cannotListen(path: string, error: NodeJS.ErrnoException): NetworkError {
-  const remedy: Readonly<Record<string, string>> = {
-    EADDRINUSE: "another program listens there, or it is no socket",
-    ENOENT: "there is no such directory",
-    EACCES: "the directory may not be written by this user",
-  };
-  const why = remedy[error.code ?? ""];
-  const message = `can't listen on ${path}: ${error.code ?? error.message}${why === undefined ? "" : ` (${why})`}`;
-  return new NetworkError("CANNOT_LISTEN", message, { cause: error });
 }
