@@ -11,6 +11,10 @@ export class LruMap<Value> {
     return this.#entries.size;
   }
 
+  values(): IterableIterator<Value> {
+    return this.#entries.values();
+  }
+
   /** Counts as a use. */
   get(key: string): Value | undefined {
     const value = this.#entries.get(key);

@@ -122,6 +122,11 @@ export class UdpAssociation {
     return { host: parseHost(advertised), port: this.#inner?.address().port ?? 0 };
   }
 
+  /** {@link UdpDestinations.judgeAgain} */
+  judgeAgain(allows: (dst: Endpoint, address: string) => boolean): void {
+    this.#destinations.judgeAgain(allows);
+  }
+
   /** Idempotent. Nothing is called or counted afterwards. */
   close(): void {
     if (this.#closed) return;

@@ -26,7 +26,7 @@ export interface Judge {
   /** Sends to the first of `destination.addresses`. */
   transmit(destination: Destination, data: Buffer): void;
   dropped(reason: DropReason): void;
-  /** It was allowed before and is not any more. */
+  /** Its addresses were allowed before and are not any more. */
   revoked(destination: Destination): void;
 }
 
@@ -48,6 +48,8 @@ export class UdpDestinations {
   readonly #clock: () => number;
   readonly #entries: LruMap<Entry>;
   #judging = 0;
+  /** Which rules: they change. */
+  #rules = 0;
 
   /**
    * @param limit destinations at most; the one used least recently is forgotten for a new one
@@ -82,15 +84,36 @@ export class UdpDestinations {
     else this.#judge.dropped("backlog");
   }
 
+  /**
+   * The rules have changed: what they deny is not sent to any more, and what was refused is asked about anew.
+   * @param allows whether the new ones let datagrams go to an address of `dst`
+   */
+  judgeAgain(allows: (dst: Endpoint, address: string) => boolean): void {
+    this.#rules += 1;
+    for (const entry of this.#entries.values()) {
+      const { dst, addresses } = entry;
+      const left = addresses.filter((address) => allows(dst, address));
+      if (left.length === 0) entry.judgedUntil = 0;
+      if (left.length === addresses.length) continue;
+      entry.addresses = left;
+      entry.refusal = "denied";
+      this.#judge.revoked({ dst, addresses: addresses.filter((address) => !left.includes(address)) });
+    }
+  }
+
   async #decide(entry: Entry): Promise<void> {
     entry.judging = true;
     this.#judging += 1;
-    let addresses: readonly string[] = [];
-    try {
-      addresses = await this.#judge.judge(entry.dst);
-    } catch (error) {
-      entry.refusal = error instanceof PolicyError ? "denied" : "unreachable";
-    }
+    let addresses: readonly string[];
+    let rules: number;
+    do {
+      rules = this.#rules;
+      addresses = await this.#judge.judge(entry.dst).catch((error: unknown) => {
+        entry.refusal = error instanceof PolicyError ? "denied" : "unreachable";
+        return [];
+      });
+      // What was judged by rules that have changed since is not judged at all.
+    } while (rules !== this.#rules);
     this.#judging -= 1;
     entry.judging = false;
     const allowed = addresses.length > 0;

@@ -170,3 +170,46 @@ test("one that is forgotten while it is judged", async () => {
     "judge a.test:53",
   ]);
 });
+
+test("changed rules hold at once: for what is allowed, what was refused, and what is being judged by the old ones", async () => {
+  const scene = new Scene();
+  for (const [name, result] of [
+    ["two.example", ["192.0.2.1", "192.0.2.2"]],
+    ["one.example", ["192.0.2.1"]],
+    ["not.example", new PolicyError("RULE_DENIED", "no")],
+  ] as const) {
+    scene.send(name, "first");
+    await scene.answer(result);
+  }
+  scene.send("late.example", "waits");
+  scene.look();
+
+  const asked: string[] = [];
+  scene.destinations.judgeAgain((dst, address) => {
+    asked.push(`${formatEndpoint(dst)} ${address}`);
+    return address !== "192.0.2.1";
+  });
+  assert.deepEqual(asked, [
+    "two.example:53 192.0.2.1",
+    "two.example:53 192.0.2.2",
+    "one.example:53 192.0.2.1",
+  ]);
+  assert.deepEqual(scene.look(), ["revoked 192.0.2.1", "revoked 192.0.2.1"]);
+  scene.send("two.example", "second");
+  assert.deepEqual(scene.look(), ["192.0.2.2 < second"]);
+  // What the old rules say of it counts no more, yes or no.
+  await scene.answer(["192.0.2.1"]);
+  assert.deepEqual(scene.look(), ["judge late.example:53"]);
+  await scene.answer(["192.0.2.9"]);
+  assert.deepEqual(scene.look(), ["192.0.2.9 < waits"]);
+  // Those that are left without an address, and those that were refused, may be allowed by now.
+  for (const [name, address] of [
+    ["one.example", "192.0.2.3"],
+    ["not.example", "192.0.2.4"],
+  ] as const) {
+    scene.send(name, "third");
+    assert.deepEqual(scene.look(), [`judge ${name}:53`]);
+    await scene.answer([address]);
+    assert.deepEqual(scene.look(), [`${address} < third`]);
+  }
+});
