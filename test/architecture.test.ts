@@ -40,7 +40,11 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   config: { uses: ["policy", "protocol", "gss/oids"] },
   observability: { types: ["protocol", "policy", "auth"] },
   server: { uses: ["auth", "policy", "protocol", "relay", "gss"], types: ["config", "observability/events"] },
-  workers: { uses: ["server"], types: ["auth", "observability/events", "observability/metrics-sum"] },
+  control: { uses: ["server/unix-socket"], types: ["server"] },
+  workers: {
+    uses: ["server", "gss/native"],
+    types: ["auth", "observability/events", "observability/metrics-sum"],
+  },
   client: { uses: ["gss", "protocol", "relay"], types: ["observability/events"] },
   cli: { uses: ["*"] },
   index: { uses: ["*"] },

@@ -141,7 +141,10 @@ async function clientOf(config: Config, question: Question, { needs }: Ruleset):
     tlsSubject,
   };
   const level = question.level ?? (method === "gssapi" ? (listener.protectionLevels[0] ?? "none") : "none");
-  return new ClientFacts(arrival, needs, directory).of(identityOf(config, question, method), level);
+  return new ClientFacts(arrival, { ruleset: { needs }, directory }).of(
+    identityOf(config, question, method),
+    level,
+  );
 }
 
 function identityOf({ passwords }: Config, { as, mechanism }: Question, method: AuthMethodName): Identity {

@@ -12,6 +12,7 @@ export interface Foreground {
   /** Where to tell events. */
   observer: Observer;
   log: LogDestination;
+  setLevel(level: LogLevel): void;
   /** Waits for SIGTERM, SIGINT or SIGHUP. */
   onSignals: typeof onSignals;
   /** What is to be done before the log ends, in good order or not. What it throws is a failure. */
@@ -32,7 +33,10 @@ export async function foreground(level: LogLevel, run: (parts: Foreground) => Pr
       finish = last;
     };
     try {
-      await run({ observer: logObserver(logger), log: destination, onSignals, atEnd });
+      const setLevel = (changed: LogLevel) => {
+        logger.level = changed;
+      };
+      await run({ observer: logObserver(logger), log: destination, setLevel, onSignals, atEnd });
     } finally {
       await finish(true);
     }
@@ -63,8 +67,9 @@ function logFailed(error: Error, finish: () => Promise<void>): void {
 /**
  * Resolves at the first signal; each one that follows calls `again`. The listeners stay: without one, a signal would
  * end the process there and then, and the log with it.
+ * @param hangup called at SIGHUP; where absent, that is a signal like the others
  */
-function onSignals(again: () => void): Promise<void> {
+function onSignals(again: () => void, hangup?: () => void): Promise<void> {
   return new Promise((resolve) => {
     let first = true;
     const signalled = () => {
@@ -72,6 +77,7 @@ function onSignals(again: () => void): Promise<void> {
       first = false;
       resolve();
     };
-    for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, signalled);
+    for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, signalled);
+    process.on("SIGHUP", hangup ?? signalled);
   });
 }

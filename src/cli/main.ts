@@ -2,14 +2,17 @@
 /** The `gssocks` command. Exit status: 0 done, 1 failed, 2 bad command line or configuration. */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
-import { ConfigError, GssocksError } from "../errors.js";
+import { GssocksError } from "../errors.js";
 import { checkCommand } from "./check.js";
 import { connectCommand } from "./connect.js";
 import { explainCommand } from "./explain.js";
 import { identdCommand } from "./identd.js";
+import { killCommand } from "./kill.js";
 import { mechsCommand } from "./mechs.js";
 import { passwdCommand } from "./passwd.js";
+import { reloadCommand } from "./reload.js";
 import { serveCommand } from "./serve.js";
+import { sessionsCommand } from "./sessions.js";
 
 const FAILED = 1;
 const USAGE = 2;
@@ -24,6 +27,9 @@ async function main(): Promise<void> {
     serveCommand(),
     checkCommand(),
     explainCommand(),
+    reloadCommand(),
+    sessionsCommand(),
+    killCommand(),
     connectCommand(),
     mechsCommand(),
     identdCommand(),
@@ -38,7 +44,7 @@ function exitStatus(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : USAGE;
   if (error instanceof GssocksError) process.stderr.write(`gssocks: ${error.message}\n`);
   else process.stderr.write(`gssocks: internal error: ${(error as Error)?.stack ?? String(error)}\n`);
-  return error instanceof ConfigError ? USAGE : FAILED;
+  return (error as { code?: unknown }).code === "CONFIG_INVALID" ? USAGE : FAILED;
 }
 
 main().catch((error: unknown) => {

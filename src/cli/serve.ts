@@ -1,24 +1,19 @@
-import { fork } from "node:child_process";
 import { availableParallelism } from "node:os";
-import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { parseConfig, readConfig } from "../config/load.js";
+import { ControlSocket } from "../control/control-socket.js";
 import type { LogLevel } from "../observability/logger.js";
-import { Server } from "../server/server.js";
-import { localCounts } from "../server/shared-counts.js";
-import { Primary, type PrimaryOptions } from "../workers/primary.js";
 import { startAuditTrail } from "./audit-trail.js";
+import { servedSocket } from "./control-path.js";
 import { foreground } from "./foreground.js";
 import { ServedMetrics } from "./metrics.js";
-import { serverOptions } from "./server-options.js";
-import { openSharedRates } from "./shared-rates.js";
+import { Reloader } from "./reloader.js";
+import { alone, type RunningService, several } from "./services.js";
 
-const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
-
-/** `gssocks serve`: the server in the foreground, until SIGTERM, SIGINT or SIGHUP. */
+/** `gssocks serve`: the server in the foreground, until SIGTERM or SIGINT. */
 export function serveCommand(): Command {
   return new Command("serve")
-    .description("run the proxy in the foreground; logs JSON lines to standard output")
+    .description("run the proxy in the foreground; logs JSON lines to standard output; SIGHUP reloads")
     .requiredOption("-c, --config <file>", "the configuration")
     .action(async ({ config }: { config: string }) => serve(config));
 }
@@ -26,43 +21,38 @@ export function serveCommand(): Command {
 async function serve(file: string): Promise<void> {
   const source = readConfig(file);
   const config = parseConfig(source, file);
-  const workers = config.workers === "auto" ? availableParallelism() : config.workers;
-  await foreground(config.log.level as LogLevel, async (parts) => {
-    const { trail, observer } = await startAuditTrail(config, parts);
-    const sources = { sessions: () => server.progress, dropped: () => trail.dropped };
+  await foreground(config.log.level as LogLevel, async (foreground) => {
+    const { trail, observer } = await startAuditTrail(config, foreground);
+    const sources = { sessions: () => service.progress(), dropped: () => trail.dropped };
     const metrics = config.metrics === null ? null : new ServedMetrics(config.metrics, sources);
-    const all = metrics?.observer(observer) ?? observer;
-    const ownListeners = () => metrics?.bound ?? [];
-    const server: Server = new Server(
-      { ...serverOptions(config, all), ownListeners },
-      all,
-      localCounts(),
-      trail,
+    const parts = { observer: metrics?.observer(observer) ?? observer, log: foreground.log, metrics, trail };
+    const loaded = { config, source };
+    const workers = config.workers === "auto" ? availableParallelism() : config.workers;
+    const service: RunningService =
+      workers === 1 ? alone(loaded, parts) : several(workers, file, loaded, parts);
+    const reloader = new Reloader(file, config, parts.observer, async (next) => {
+      const outcome = await service.reload(next);
+      foreground.setLevel(next.config.log.level as LogLevel);
+      return outcome;
+    });
+    const reload = () => reloader.reload();
+    const stopped = foreground.onSignals(
+      () => service.abort(),
+      () => void reload().catch(() => {}),
     );
-    const options: PrimaryOptions = {
-      ...config,
-      workers,
-      check: () => server.check(),
-      setup: { file, source },
-      fork: forkWith(workers === 1 ? null : openSharedRates()),
-      ownListeners,
-      metrics: metrics?.sum ?? null,
-    };
-    const service = workers === 1 ? server : new Primary(options, all, parts.log, trail);
-    const stopped = parts.onSignals(() => service.abort());
+    const socket = servedSocket(config);
+    const controlled = { reload, sessions: () => service.list(), kill: service.kill };
+    const control = socket === null ? null : await ControlSocket.open(socket, controlled);
     try {
       await metrics?.open(service, observer);
       await service.start();
+      reloader.begin();
       await stopped;
-      await service.stop(config.timeouts.drain);
+      reloader.end();
+      await service.stop(reloader.config.timeouts.drain);
     } finally {
+      control?.close();
       metrics?.close();
     }
   });
-}
-
-/** @param rates for {@link RATES}, in each worker; the others follow from FIRST_SOCKET on */
-function forkWith(rates: number | null) {
-  return (descriptors: readonly number[]) =>
-    fork(WORKER, [], { stdio: ["ignore", "pipe", "inherit", "ipc", rates, ...descriptors] });
 }

@@ -4,13 +4,20 @@ import { shareCores } from "../gss/native-relay.js";
 import { shareRates } from "../gss/rate.js";
 import type { AuditState, Observer, ServerEvent } from "../observability/events.js";
 import type { GatheredLines } from "../observability/gathered-lines.js";
-import { createLogger, type LogLevel, logObserver } from "../observability/logger.js";
+import { createLogger, type Logger, type LogLevel, logObserver } from "../observability/logger.js";
 import { Metrics } from "../observability/metrics.js";
 import { workerLog } from "../observability/worker-log.js";
-import { Server } from "../server/server.js";
+import type { ListeningSocket } from "../server/listener.js";
+import { Server, type ServerOptions } from "../server/server.js";
 import { askedCounts, type ToPrimary } from "../workers/asked-counts.js";
 import { AskedTrail } from "../workers/asked-trail.js";
-import { type PrimaryCalls, RATES, type WorkerCalls, type WorkerSetup } from "../workers/calls.js";
+import {
+  type PrimaryCalls,
+  RATES,
+  type WorkerCalls,
+  type WorkerConfig,
+  type WorkerSetup,
+} from "../workers/calls.js";
 import { Channel } from "../workers/channel.js";
 import { serverOptions } from "./server-options.js";
 
@@ -22,9 +29,10 @@ const PATIENCE = 1000;
 
 /** Does what the primary says, to the end of this process. */
 export function work(): void {
-  let started: Promise<{ server: Server; metrics: Metrics | null }> | null = null;
+  let started: Promise<Serving> | null = null;
   let trail: AskedTrail | null = null;
   let audit: AuditState = { full: null, inOrder: true };
+  let sockets: ListeningSocket[] = [];
   let ending = false;
 
   /** Without the primary nothing is counted and nothing is logged, so nobody is served. */
@@ -46,7 +54,7 @@ export function work(): void {
       shareCores(setup.workers);
       trail = new AskedTrail(primary, config.audit.onFull === "block");
       trail.state = audit;
-      started = startServer(config, setup, log, primary, trail);
+      started = startServing(config, setup, log, primary, trail);
       return started.then(
         () => null,
         (error: Error) => error.message,
@@ -66,6 +74,21 @@ export function work(): void {
     async abort() {
       (await started)?.server.abort();
     },
+    addSocket(handle) {
+      if (handle !== undefined) sockets.push({ handle });
+      return handle !== undefined;
+    },
+    async reload(config) {
+      const added = sockets;
+      sockets = [];
+      return reload((await started) as Serving, config, added);
+    },
+    async sessions() {
+      return (await started)?.server.list() ?? [];
+    },
+    async kill(sessions) {
+      return (await started)?.server.kill(sessions) ?? [];
+    },
     async findOwner(local, remote) {
       return (await started)?.server.findOwner(local, remote) ?? null;
     },
@@ -83,13 +106,22 @@ export function work(): void {
   });
 }
 
-async function startServer(
+interface Serving {
+  server: Server;
+  options: (config: Config) => ServerOptions;
+  metrics: Metrics | null;
+  logger: Logger;
+  /** The primary's own check has warned already. */
+  quiet: boolean;
+}
+
+async function startServing(
   config: Config,
   { sockets, ownListeners }: WorkerSetup,
   log: GatheredLines,
   primary: ToPrimary,
   trail: AskedTrail,
-): Promise<{ server: Server; metrics: Metrics | null }> {
+): Promise<Serving> {
   const logger = createLogger(config.log.level as LogLevel, log, { worker: process.pid });
   process.on("uncaughtException", (error) => {
     logger.fatal({ code: "INTERNAL", reason: error.stack }, "failed");
@@ -100,21 +132,39 @@ async function startServer(
   // Audit records are the primary's to drop.
   const sources = { sessions: () => server.progress, dropped: () => 0 };
   const metrics = config.metrics === null ? null : new Metrics(sources);
-  let serving = false;
   const observer: Observer = (event) => {
     metrics?.observer(event);
-    // The primary's own check has warned already.
-    if (TOLD.includes(event.type) || (event.type === "warning" && !serving)) return;
+    if (TOLD.includes(event.type) || (event.type === "warning" && serving.quiet)) return;
     if (event.type === "decision" || event.type === "session-closed") trail.add(event.record);
     else all(event);
   };
-  const options = {
+  const options = (config: Config) => ({
     ...serverOptions(config, observer),
     identd: null,
     ownListeners: () => ownListeners,
-  };
-  const server: Server = new Server(options, observer, askedCounts(primary), trail);
+  });
+  const server: Server = new Server(options(config), observer, askedCounts(primary), trail);
+  const serving: Serving = { server, options, metrics, logger, quiet: true };
   await server.start(sockets);
-  serving = true;
-  return { server, metrics };
+  serving.quiet = false;
+  return serving;
+}
+
+async function reload(
+  serving: Serving,
+  { file, source }: WorkerConfig,
+  sockets: readonly ListeningSocket[],
+): Promise<{ ended: number } | { failure: string }> {
+  const { server, options, logger } = serving;
+  serving.quiet = true;
+  try {
+    const config = parseConfig(source, file);
+    const { ended } = await server.reload(options(config), sockets);
+    logger.level = config.log.level;
+    return { ended };
+  } catch (error) {
+    return { failure: (error as Error).message };
+  } finally {
+    serving.quiet = false;
+  }
 }

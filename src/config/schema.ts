@@ -3,6 +3,7 @@ import * as z from "zod";
 import { GSS_MECH_SPNEGO } from "../gss/oids.js";
 import { COMMANDS } from "../policy/facts.js";
 import { audit } from "./audit.js";
+import { control } from "./control.js";
 import { DEFAULTS } from "./defaults.js";
 import {
   count,
@@ -112,6 +113,7 @@ export const configSchema = z
     audit: audit.prefault({}),
     identd: identd.optional(),
     metrics: metrics.optional(),
+    control: control.optional(),
   })
   .superRefine(({ listeners, passwords, groups, rules }, context) => {
     for (const problem of ruleProblems(rules, listeners, groups !== undefined))
@@ -134,12 +136,14 @@ export const configSchema = z
       identd,
       metrics,
       groups,
+      control,
       ...rest
     }) => ({
       ...rest,
       groups: groups ?? null,
       identd: identd ?? null,
       metrics: metrics ?? null,
+      control: control ?? null,
       bind: { ports: bind.ports ?? null },
       udp: { ...udp, ports: udp.ports ?? null, advertise: udp.advertise ?? null },
       ident: { ...ident, server: ident.server ?? null },
@@ -170,7 +174,7 @@ function withKeytab(passwords: PasswordsConfig, keytab: string | undefined): Pas
  * `gssapi.keytab` null is the library's default, `targetNames` null is every name in the keytab, `mechanisms` are OIDs;
  * `passwords` and `groups` null are none;
  * timeouts are milliseconds, null is never; `identd` null is none, its `unknown` is the response's error type;
- * `metrics` null is none.
+ * `metrics` and `control` null are none.
  */
 export type Config = z.output<typeof configSchema>;
 export type ListenerConfig = Config["listeners"][number];

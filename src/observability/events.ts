@@ -212,6 +212,10 @@ export type ServerEvent =
       sessions: number;
       pause: number | null;
     }
+  /** Another configuration holds: listeners that came and went, and how many sessions its rules have ended. */
+  | { type: "reloaded"; added: readonly string[]; removed: readonly string[]; ended: number }
+  /** It can't; the one before goes on. */
+  | { type: "reload-failed"; code: string; reason: string }
   | { type: "draining"; sessions: number }
   | { type: "stopped" };
 

@@ -125,6 +125,10 @@ function log(logger: Logger, event: ServerEvent): void {
       const seconds = pause === null ? null : pause / 1000;
       return logger.error({ worker, code, signal, sessions, pause: seconds }, "worker died");
     }
+    case "reloaded":
+      return logger.info({ added: event.added, removed: event.removed, ended: event.ended }, "reloaded");
+    case "reload-failed":
+      return logger.error({ code: event.code, reason: event.reason }, "reload failed");
     case "draining":
       return logger.info({ sessions: event.sessions }, "draining");
     case "stopped":

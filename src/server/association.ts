@@ -1,6 +1,7 @@
 /** The life of a UDP association: as long as its TCP connection (RFC 1928 §7), and no longer than the timeouts. */
 import type { Socket } from "node:net";
 import { type GssocksError, NetworkError } from "../errors.js";
+import type { Endpoint } from "../protocol/address.js";
 import type { Carried } from "../relay/carrier.js";
 import { cutOff } from "../relay/cut-off.js";
 import type { UdpAssociation } from "../relay/udp-associate.js";
@@ -74,6 +75,11 @@ export class Association {
       .on("close", () => this.#over(null))
       .resume();
     if (this.#socket.readableEnded) ended();
+  }
+
+  /** The rules have changed. */
+  judgeAgain(allows: (dst: Endpoint, address: string) => boolean): void {
+    this.#relay.judgeAgain(allows);
   }
 
   /** Ends it at once, with `reason`. */

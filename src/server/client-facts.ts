@@ -25,33 +25,44 @@ export interface ClientDirectory {
   groups(principal: string | null, user: string | null, groups: readonly string[]): Promise<Groups>;
 }
 
+/** What holds at the moment: both may change while a session is open. */
+export interface FactSources {
+  readonly directory: ClientDirectory;
+  readonly ruleset: { readonly needs: Needs };
+}
+
 export class ClientFacts {
   readonly #arrival: Arrival;
-  readonly #needs: Needs;
-  readonly #directory: ClientDirectory;
-  #client: Promise<Client> | null = null;
+  readonly #sources: FactSources;
+  #found: { needs: Needs; client: Promise<Client> } | null = null;
 
-  /** @param needs what the rules ask for; nothing else is looked up */
-  constructor(arrival: Arrival, needs: Needs, directory: ClientDirectory) {
+  /** @param sources what the rules ask for, and who knows it; nothing else is looked up */
+  constructor(arrival: Arrival, sources: FactSources) {
     this.#arrival = arrival;
-    this.#needs = needs;
-    this.#directory = directory;
+    this.#sources = sources;
   }
 
-  /** Looked up once: a session's groups are those that the client was in when it came. */
+  /** Looked up once for all that is judged by the same rules. */
   of(identity: Identity, level: AgreedLevel): Promise<Client> {
-    this.#client ??= this.#find(identity, level);
-    return this.#client;
+    const { ruleset, directory } = this.#sources;
+    const { needs } = ruleset;
+    if (this.#found?.needs !== needs)
+      this.#found = { needs, client: this.#find(needs, directory, identity, level) };
+    return this.#found.client;
   }
 
-  async #find(identity: Identity, level: AgreedLevel): Promise<Client> {
+  async #find(
+    needs: Needs,
+    directory: ClientDirectory,
+    identity: Identity,
+    level: AgreedLevel,
+  ): Promise<Client> {
     const { method, mechanism, kerberos } = identity;
     const principal = kerberos ? parsePrincipal(identity.principal ?? "") : null;
     const user = kerberos || method === "certificate" ? null : identity.principal;
-    const asks = this.#needs.localName || this.#needs.groups.length > 0;
-    const localName =
-      principal !== null && asks ? await this.#directory.localName(principal.text) : NO_LOCAL_NAME;
-    const groups = await this.#groups(principal?.text ?? null, user, localName);
+    const asks = needs.localName || needs.groups.length > 0;
+    const localName = principal !== null && asks ? await directory.localName(principal.text) : NO_LOCAL_NAME;
+    const groups = await groupsOf(needs, directory, principal?.text ?? null, user, localName);
     const { address, listener, tls, tlsSubject } = this.#arrival;
     const ip = parseIp(plainAddress(address));
     return {
@@ -68,12 +79,17 @@ export class ClientFacts {
       tlsSubject,
     };
   }
+}
 
-  /** Without the local name some groups may be missing. */
-  async #groups(principal: string | null, user: string | null, localName: LocalName): Promise<Groups> {
-    const { groups: asked } = this.#needs;
-    if (asked.length === 0) return NO_GROUPS;
-    const { names, failure } = await this.#directory.groups(principal, user ?? localName.name, asked);
-    return { names, failure: failure ?? localName.failure };
-  }
+/** Without the local name some groups may be missing. */
+async function groupsOf(
+  { groups: asked }: Needs,
+  directory: ClientDirectory,
+  principal: string | null,
+  user: string | null,
+  localName: LocalName,
+): Promise<Groups> {
+  if (asked.length === 0) return NO_GROUPS;
+  const { names, failure } = await directory.groups(principal, user ?? localName.name, asked);
+  return { names, failure: failure ?? localName.failure };
 }

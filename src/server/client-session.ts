@@ -11,6 +11,7 @@ import { Connection, type ConnectionOptions } from "./connection.js";
 import { type MethodPolicy, methodsFor } from "./methods.js";
 import { NO_OCTETS } from "./octets.js";
 import { sessionFailed } from "./session-failed.js";
+import type { SessionInfo } from "./session-info.js";
 import { outcome, type SessionRecord } from "./session-record.js";
 import type { Progress } from "./sessions.js";
 import type { TlsAcceptor } from "./tls-acceptor.js";
@@ -47,6 +48,18 @@ export class ClientSession {
     return this.#over ? null : { state: "handshake", level: null, ...NO_OCTETS };
   }
 
+  get info(): SessionInfo | null {
+    const { progress } = this;
+    return progress === null ? null : this.#record.info(progress);
+  }
+
+  /** Nothing is judged before there is a connection. */
+  async judgeAgain(): Promise<boolean> {
+    const denial = (await this.#connection?.judgeAgain()) ?? null;
+    if (denial !== null) this.abort(denial);
+    return denial !== null;
+  }
+
   /** Ends the session at once. */
   abort(error: GssocksError): void {
     if (this.#connection !== null) return this.#connection.abort(error);
@@ -55,7 +68,7 @@ export class ClientSession {
   }
 
   #connect(socket: Socket, tls: TlsAcceptor | null, handshake: number): Promise<void> {
-    const { services, policy, socks4, listener, directory, ruleset } = this.#options;
+    const { services, policy, socks4, listener } = this.#options;
     const { remoteAddress: address = "" } = socket;
     this.#record.enter("method");
     const secured = tls === null ? null : (socket as TLSSocket);
@@ -64,7 +77,7 @@ export class ClientSession {
     const tlsSubject = secured === null ? null : (tls?.subject(secured) ?? null);
     const bindings = secured === null || tls === null ? null : () => tls.bindings(secured);
     const arrival = { address, listener, tls: secured !== null, tlsSubject };
-    const facts = new ClientFacts(arrival, ruleset.needs, directory);
+    const facts = new ClientFacts(arrival, this.#options);
     const auth = { services, methods, socks4, certified, bindings };
     this.#connection = new Connection(socket, this.#record, auth, facts, handshake, this.#options);
     return this.#connection.done;

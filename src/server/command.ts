@@ -18,15 +18,8 @@ import { LruMap } from "../relay/lru-map.js";
 import type { Resolver } from "../relay/resolver.js";
 import { UdpAssociation } from "../relay/udp-associate.js";
 import { Association, type AssociationTimeouts } from "./association.js";
-import {
-  type Asker,
-  type Authorized,
-  authorize,
-  DeniedError,
-  NoSourceError,
-  severityOf,
-  sourceFor,
-} from "./authorize.js";
+import { type Authorized, DeniedError, NoSourceError, severityOf, sourceFor } from "./authorize.js";
+import { isVerified, Judge } from "./judge.js";
 import { LimitError, type Limits } from "./limits.js";
 import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
 import { RefusedDestinations } from "./refused-destinations.js";
@@ -99,6 +92,7 @@ export class Command {
   #forget: () => void = () => {};
   #dialing: Dialing | null = null;
   #closed = false;
+  #judge: Judge | null = null;
   #terms: Terms = NO_TERMS;
 
   constructor(socket: Socket, record: SessionRecord, options: CommandOptions) {
@@ -136,9 +130,22 @@ export class Command {
       await this.#decided(dst, name);
       throw name;
     }
-    if (name === "connect") await this.#connect(dst, asking);
-    else if (name === "bind") await this.#bind(dst, asking);
-    else await this.#associate(dst, asking);
+    const judge = new Judge(this.#options, {
+      ...asking,
+      client: async () => {
+        const client = await asking.client();
+        this.#record.known.localName = client.localName.name;
+        return client;
+      },
+      command: name,
+      principal: this.#record.subject.principal,
+      source: this.#socket.remoteAddress ?? "",
+      entered: (phase) => this.#record.enter(phase),
+    });
+    this.#judge = judge;
+    if (name === "connect") await this.#connect(dst, judge, asking);
+    else if (name === "bind") await this.#bind(dst, judge, asking);
+    else await this.#associate(dst, judge, asking);
   }
 
   #served(cmd: number): CommandName | GssocksError {
@@ -165,14 +172,23 @@ export class Command {
     this.#options.observer({ type: "association-closed", subject, ...this.#association.counts });
   }
 
-  async #connect(dst: Endpoint, { method, client, reply, signal }: Asking): Promise<void> {
-    const { addresses, port } = await this.#authorize(dst, "connect", client, signal);
+  /**
+   * The rules have changed: an association sends no more to what they deny.
+   * @returns why what was asked for may not go on; null where it may, or where it is not judged yet
+   */
+  async judgeAgain(): Promise<PolicyError | null> {
+    return this.#judge?.again(this.#association) ?? null;
+  }
+
+  async #connect(dst: Endpoint, judge: Judge, { method, reply }: Asking): Promise<void> {
+    const { addresses, port } = await this.#authorize(dst, judge, method);
     if (this.#closed) return;
     this.#record.enter("connect");
     const from = (address: string) => sourceFor(address, addresses.get(address)?.terms.sourceAddresses ?? []);
     this.#dialing = new Dialing([...addresses.keys()], port, this.#options.timeouts.connect, from);
     const { address, socket } = await this.#dialing.done;
     this.#dialing = null;
+    judge.reached(dst, address);
     this.#joined(socket, addresses.get(address), method);
     reply(endpoint(socket.localAddress, socket.localPort));
   }
@@ -181,28 +197,29 @@ export class Command {
    * A socket to which the peer that DST.ADDR names may connect, and two replies: where that is, and who did. Where
    * DST.ADDR is 0.0.0.0 or ::, every peer may that the rules allow as a destination.
    */
-  async #bind(dst: Endpoint, { method, client, reply, signal }: Asking): Promise<void> {
-    const { addresses } = await this.#authorize(dst, "bind", client, signal);
-    const asker = await this.#asker("bind", client);
+  async #bind(dst: Endpoint, judge: Judge, { method, reply, signal }: Asking): Promise<void> {
+    const { addresses } = await this.#authorize(dst, judge, method);
     if (this.#closed) return;
-    const { ruleset, commands, timeouts } = this.#options;
+    const { commands, timeouts } = this.#options;
     const [first = ""] = addresses.keys();
     const anybody = first === "0.0.0.0" || first === "::";
-    const judge = (address: string): Decision | undefined =>
-      anybody ? ruleset.evaluate({ ...asker, name: null, address, port: dst.port }) : addresses.get(address);
-    const accepts = (address: string) => judge(address)?.effect === "allow";
+    const decide = (address: string) => (anybody ? judge.peer(address, dst.port) : addresses.get(address));
+    const accepts = (address: string) => decide(address)?.effect === "allow";
     const address = anybody ? (this.#socket.localAddress as string) : await facingAddress(first, dst.port);
     this.#record.enter("connect");
     const { ports } = commands.bind;
     const bound = await bind({ address, ports, accepts, timeout: timeouts.bind, signal: signal() });
     reply(bound.bnd);
     const socket = await bound.peer;
-    this.#joined(socket, judge(plainAddress(socket.remoteAddress ?? "")), method);
+    const peer = plainAddress(socket.remoteAddress ?? "");
+    const decision = decide(peer);
+    judge.reached(anybody ? endpoint(peer, dst.port) : dst, peer);
+    this.#joined(socket, decision, method);
     reply(endpoint(socket.remoteAddress, socket.remotePort));
   }
 
   /** Each destination is judged when the client first sends to it; `announced` is where it says it will send from. */
-  async #associate(announced: Endpoint, { method, client, datagrams, reply, signal }: Asking): Promise<void> {
+  async #associate(announced: Endpoint, judge: Judge, { method, datagrams, reply }: Asking): Promise<void> {
     const { commands, timeouts } = this.#options;
     await this.#admit(method, null);
     await this.#decided(announced, { addresses: new Map(), port: announced.port });
@@ -216,7 +233,7 @@ export class Command {
       ports,
       client: { address: this.#socket.remoteAddress as string, announced },
       protection: datagrams(),
-      authorize: (dst) => this.#authorizeDatagrams(dst, client, signal),
+      authorize: (dst) => this.#authorizeDatagrams(dst, judge),
       limits: { destinations, datagramsPerSecond },
       rates: this.#record.quota.rates(null),
       fromAnyone,
@@ -226,24 +243,12 @@ export class Command {
     reply(relay.bnd);
   }
 
-  async #asker(command: CommandName, client: Asking["client"]): Promise<Asker> {
-    const asking = await client();
-    this.#record.known.localName = asking.localName.name;
-    return { client: asking, command, time: Date.now() };
-  }
-
-  async #authorize(
-    dst: Endpoint,
-    command: CommandName,
-    client: Asking["client"],
-    signal: Asking["signal"],
-  ): Promise<Authorized> {
+  async #authorize(dst: Endpoint, judge: Judge, method: AuthMethodName): Promise<Authorized> {
     try {
-      const asker = await this.#asker(command, client);
-      const authorized = await this.#judge(dst, asker, signal);
+      const authorized = await judge.grant(dst);
       const [first] = authorized.addresses.values();
       this.#record.known.rule = first?.rule ?? null;
-      await this.#admit(asker.client.method, first ?? null);
+      await this.#admit(method, first ?? null);
       await this.#decided(dst, authorized);
       return authorized;
     } catch (error) {
@@ -278,13 +283,9 @@ export class Command {
     this.#options.observer({ type: "decision", record: this.#record.decided(judged, untold) });
   }
 
-  async #authorizeDatagrams(
-    dst: Endpoint,
-    client: Asking["client"],
-    signal: Asking["signal"],
-  ): Promise<string[]> {
+  async #authorizeDatagrams(dst: Endpoint, judge: Judge): Promise<string[]> {
     try {
-      const authorized = await this.#judge(dst, await this.#asker("udp-associate", client), signal);
+      const authorized = await judge.datagrams(dst);
       this.#tellAllowed(dst, authorized);
       await this.#options.audit.room();
       return [...authorized.addresses.keys()];
@@ -294,19 +295,6 @@ export class Command {
       await this.#options.audit.room();
       throw error;
     }
-  }
-
-  #judge(dst: Endpoint, asker: Asker, signal: Asking["signal"]): Promise<Authorized> {
-    const { ruleset, resolver } = this.#options;
-    const { method } = asker.client;
-    const client = lookupClient(this.#record.subject.principal, method, this.#socket.remoteAddress ?? "");
-    return authorize(ruleset, dst, asker, (name) => {
-      const found = resolver.resolve(name, client, { signal: signal() });
-      // Of the request itself, not of what an association sends.
-      if (this.#allowed !== null) return found;
-      this.#record.enter("dns");
-      return found.finally(() => this.#record.enter("decision"));
-    });
   }
 
   #tellAllowed(dst: Endpoint, authorized: Authorized): void {
@@ -354,17 +342,6 @@ export class Command {
     const { severity } = this.#terms;
     observer({ type: "connected", subject, address: known.address, bound: formatEndpoint(local), severity });
   }
-}
-
-/** Whose share of the look-ups it is: the user's, but where a host may name whom it likes, that host's. */
-function lookupClient(principal: string | null, method: AuthMethodName, source: string): string {
-  return principal !== null && isVerified(method)
-    ? `the user ${principal}`
-    : `the host ${plainAddress(source)}`;
-}
-
-function isVerified(method: AuthMethodName): boolean {
-  return method === "gssapi" || method === "password" || method === "certificate";
 }
 
 function judgement(

@@ -110,6 +110,12 @@ export class Connection {
     return { state: stateOf(this.#machine.state), level: this.#record.known.level, ...this.#octets };
   }
 
+  /** The rules have changed. @returns why the session may not go on; null where it may, or is over */
+  async judgeAgain(): Promise<GssocksError | null> {
+    const denial = await this.#command.judgeAgain();
+    return this.#closed ? null : denial;
+  }
+
   /** Ends the session at once; a client that was refused is not waited for any longer. */
   abort(error: GssocksError): void {
     const carrying = this.#carrier ?? this.#command.association;
@@ -243,7 +249,6 @@ export class Connection {
     }
   }
 
-  /** Messages that need one come under GSS-API only. */
   get #context(): SecurityContext {
     return this.#auth.context as SecurityContext;
   }
@@ -376,8 +381,7 @@ export class Connection {
   }
 
   get #octets(): Octets {
-    const carrying = this.#carrier ?? this.#command.association;
-    return octetsOf(carrying, [this.#sealed, this.#sealedDatagrams]);
+    return octetsOf(this.#carrier ?? this.#command.association, [this.#sealed, this.#sealedDatagrams]);
   }
 
   #tellHandshake(outcome: AuditSession["outcome"]): void {

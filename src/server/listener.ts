@@ -17,10 +17,8 @@ export interface ListenerAddress {
   port: number;
 }
 
-/** A socket that listens already, as {@link Listener.keep} of another process gave it. */
-export interface ListeningSocket {
-  descriptor: number;
-}
+/** A socket that listens already, as {@link Listener.keep} of another process gave it: inherited, or sent. */
+export type ListeningSocket = { descriptor: number } | { handle: unknown };
 
 /** One bound address. */
 export class Listener {
@@ -48,16 +46,15 @@ export class Listener {
   }
 
   /** One of several processes that accept what comes to the same socket: the first to look has it. */
-  static async share(
-    { descriptor }: ListeningSocket,
-    onConnection: (socket: Socket) => void,
-  ): Promise<Listener> {
+  static async share(socket: ListeningSocket, onConnection: (socket: Socket) => void): Promise<Listener> {
     const server = createServer(SOCKET_OPTIONS, onConnection);
-    const error = await listen(server, { fd: descriptor });
+    const error = await listen(
+      server,
+      "descriptor" in socket ? { fd: socket.descriptor } : (socket.handle as ListenOptions),
+    );
     if (error === null) return new Listener(server);
-    throw new NetworkError("CANNOT_LISTEN", `can't listen on descriptor ${descriptor}: ${error.message}`, {
-      cause: error,
-    });
+    const message = `can't listen on a socket of the first process: ${error.message}`;
+    throw new NetworkError("CANNOT_LISTEN", message, { cause: error });
   }
 
   private constructor(server: NetServer) {
@@ -73,7 +70,7 @@ export class Listener {
   }
 
   /** Nothing is accepted here from now on, but the socket goes on to listen, for other processes and until it is closed. */
-  keep(): ListeningSocket {
+  keep(): { descriptor: number } {
     const { _handle } = this.#server as NetServer & { _handle: { fd: number } };
     const descriptor = native.duplicateDescriptor(_handle.fd);
     this.#server.close();

@@ -11,6 +11,11 @@ export interface MethodPolicy {
   sources: readonly { from: readonly IpNetwork[]; methods: readonly MethodName[] }[];
 }
 
+/** Those that some client may choose. */
+export function methodsOf({ methods, sources }: MethodPolicy): MethodName[] {
+  return [...methods, ...sources.flatMap((source) => source.methods)];
+}
+
 const NUMBERS: Readonly<Record<MethodName, number>> = {
   certificate: METHOD.NO_AUTHENTICATION,
   gssapi: METHOD.GSSAPI,

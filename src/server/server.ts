@@ -1,42 +1,42 @@
 /** The SOCKS server: listeners, what they share, and the sessions that come of them. */
 import type { Socket } from "node:net";
 import type { GroupSource } from "../auth/group-sources.js";
-import { GssapiMethod, type GssapiMethodOptions } from "../auth/gssapi.js";
-import { IdentClient, type IdentClientOptions } from "../auth/ident-client.js";
+import type { GssapiMethodOptions } from "../auth/gssapi.js";
+import type { IdentClientOptions } from "../auth/ident-client.js";
 import type { PasswordBackend } from "../auth/password-backend.js";
 import type { Socks4Policy } from "../auth/socks4-identity.js";
-import { PasswordMethod } from "../auth/username-password.js";
 import type { SessionLimits } from "../config/limits.js";
 import { GssocksError } from "../errors.js";
 import { FastContext } from "../gss/fast-context.js";
 import type { AuditGate, Observer } from "../observability/events.js";
 import { ownListenerTest } from "../policy/protected-destinations.js";
 import type { Rule } from "../policy/rule.js";
-import { Ruleset } from "../policy/ruleset.js";
 import { formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { reset } from "../relay/cut-off.js";
 import { Resolver } from "../relay/resolver.js";
 import { Accounts } from "./accounts.js";
-import type { AuthServices } from "./authentication.js";
 import { ClientSession, type ClientSessionOptions } from "./client-session.js";
 import type { CommandSettings } from "./command.js";
 import type { ConnectionOptions } from "./connection.js";
-import { Directory } from "./directory.js";
+import { Entrance } from "./entrance.js";
+import { Generation, type GenerationParts } from "./generation.js";
 import { IdentdSocket, type IdentdSocketOptions } from "./identd-socket.js";
-import { Limits } from "./limits.js";
-import { Listener, type ListenerAddress, type ListeningSocket } from "./listener.js";
+import type { Listener, ListenerAddress, ListeningSocket } from "./listener.js";
+import { listenerChanges } from "./listener-changes.js";
 import { localAddresses } from "./local-addresses.js";
-import type { MethodName, MethodPolicy } from "./methods.js";
+import { type MethodPolicy, methodsOf } from "./methods.js";
 import { type FindOwner, OutgoingConnections } from "./outgoing.js";
-import { Penalties, type PenaltyOptions } from "./penalties.js";
+import type { PenaltyOptions } from "./penalties.js";
 import { RateBook } from "./rate-book.js";
+import type { ReloadOutcome } from "./reload-outcome.js";
 import { newSessionId } from "./session-id.js";
+import type { SessionInfo } from "./session-info.js";
 import { SessionQuota } from "./session-quota.js";
 import { SessionRecord } from "./session-record.js";
 import { type Progress, Sessions } from "./sessions.js";
-import { localCounts, type SharedCounts } from "./shared-counts.js";
-import { TlsAcceptor, type TlsOptions } from "./tls-acceptor.js";
+import { localCounts } from "./shared-counts.js";
+import type { TlsAcceptor, TlsOptions } from "./tls-acceptor.js";
 
 export interface ListenerOptions extends ListenerAddress, MethodPolicy {
   /** Best first. */
@@ -69,21 +69,27 @@ export interface ServerOptions extends CommandSettings {
   timeouts: ConnectionOptions["timeouts"];
 }
 
+/** What awaits those who come by an entrance. */
+interface Way {
+  /** `address:port`, as bound. */
+  listener: string;
+  /** null: TCP alone. */
+  tls: TlsAcceptor | null;
+  options: ClientSessionOptions;
+}
+
 export class Server {
-  readonly #options: ServerOptions;
+  #options: ServerOptions;
   readonly #observer: Observer;
   readonly #audit: AuditGate;
-  readonly #counts: SharedCounts;
-  readonly #limits: Limits;
-  readonly #penalties: Penalties;
-  readonly #ruleset: Ruleset;
+  readonly #parts: GenerationParts;
   readonly #resolver = new Resolver();
   readonly #outgoing = new OutgoingConnections();
   readonly #sessions = new Sessions();
-  readonly #listeners: Listener[] = [];
-  readonly #tls: TlsAcceptor[] = [];
-  #services: AuthServices = { gssapi: null, password: null, ident: null };
-  #directory = new Directory({ sources: [], maxAge: 0 });
+  #entrances: readonly Entrance[] = [];
+  #ways: ReadonlyMap<Entrance, Way> = new Map();
+  #generation: Generation | null = null;
+  readonly #retiring = new Set<Generation>();
   #identd: IdentdSocket | null = null;
   #state: "starting" | "serving" | "draining" | "stopped" = "starting";
 
@@ -100,23 +106,24 @@ export class Server {
     this.#options = options;
     this.#observer = observer;
     this.#audit = audit;
-    this.#counts = counts;
-    this.#limits = new Limits(options.limits, {
-      places: counts.places,
-      rates: new RateBook(),
-      accounts: new Accounts(),
-    });
-    this.#penalties = new Penalties(options.penalties, counts.places);
     const bound = () => [
-      ...this.#listeners.map((listener) => listener.bound),
-      ...(options.ownListeners?.() ?? []),
+      ...this.#entrances.map(({ listener }) => listener.bound),
+      ...(this.#options.ownListeners?.() ?? []),
     ];
-    this.#ruleset = new Ruleset(options.rules, ownListenerTest(bound, localAddresses));
+    this.#parts = {
+      quotas: { places: counts.places, rates: new RateBook(), accounts: new Accounts() },
+      throttle: counts.passwords,
+      isOwnListener: ownListenerTest(bound, localAddresses),
+      renewed: (options, failure) => {
+        const listener = String(this.#entrances[this.#options.listeners.indexOf(options)]);
+        observer({ type: "renewed", listener, reason: failure?.message ?? null });
+      },
+    };
   }
 
   /** The bound addresses, `address:port`, in the configuration's order. */
   get addresses(): string[] {
-    return this.#listeners.map(String);
+    return this.#entrances.map(String);
   }
 
   /**
@@ -124,17 +131,15 @@ export class Server {
    * @param sockets that listen already, in the configuration's order
    * @throws GssError (keytab), NetworkError (CANNOT_LISTEN, TLS_FILES …); nothing stays open then
    */
-  async start(sockets?: readonly ListeningSocket[]): Promise<void> {
+  async start(sockets: readonly ListeningSocket[] = []): Promise<void> {
+    const { identd } = this.#options;
+    if (identd !== null) this.#identd = await IdentdSocket.open(identd, this.findOwner);
     try {
-      await this.#startServices();
-      const { listeners, identd } = this.#options;
-      if (identd !== null) this.#identd = await IdentdSocket.open(identd, this.findOwner);
-      for (const [index, options] of listeners.entries()) await this.#listen(options, sockets?.[index]);
+      await this.#change(this.#options, sockets);
       this.#tellEngines();
       this.#state = "serving";
     } catch (error) {
-      this.#closeListeners();
-      this.#closeServices();
+      this.#identd?.close();
       throw error;
     }
   }
@@ -144,65 +149,103 @@ export class Server {
    * @throws what {@link start} throws, but for the listeners themselves
    */
   async check(): Promise<void> {
+    const generation = await Generation.open(this.#options, this.#parts);
+    this.#tellEngines();
+    generation.close();
+  }
+
+  /**
+   * Has other options hold for what comes from now on, and judges the open sessions by the new rules. `identd` stays as it
+   * is. Not to be called while it is under way.
+   * @param sockets for the listeners that are new, in the configuration's order
+   * @throws what {@link start} throws; nothing has changed then
+   */
+  async reload(options: ServerOptions, sockets: readonly ListeningSocket[] = []): Promise<ReloadOutcome> {
+    const { added, removed } = await this.#change(options, sockets);
+    const ended = await this.#sessions.judgeAgain();
+    return { added: added.map(String), removed: removed.map(String), ended };
+  }
+
+  async #change(
+    options: ServerOptions,
+    sockets: readonly ListeningSocket[],
+  ): Promise<{ added: Entrance[]; removed: readonly Entrance[] }> {
+    const generation = await Generation.open(options, this.#parts);
+    const { kept, removed } = listenerChanges(this.#entrances, options.listeners);
+    const added: Entrance[] = [];
+    const entrances: Entrance[] = [];
     try {
-      await this.#startServices();
-      for (const { tls } of this.#options.listeners) if (tls !== null) new TlsAcceptor(tls, nothing).close();
-      this.#tellEngines();
-    } finally {
-      this.#closeServices();
+      for (const [index, at] of options.listeners.entries()) {
+        const entrance = kept[index] ?? (await Entrance.open(at, sockets[added.length]));
+        if (entrance !== kept[index]) added.push(entrance);
+        entrances.push(entrance);
+      }
+      if (this.#stopping) throw STOPPED;
+    } catch (error) {
+      for (const entrance of added) entrance.close();
+      generation.close();
+      throw error;
     }
+    // From here on nothing is waited for: whoever comes finds either all as it was or all as it is to be.
+    this.#retire(this.#generation);
+    this.#generation = generation;
+    this.#options = options;
+    this.#entrances = entrances;
+    this.#ways = new Map(
+      entrances.map((entrance, index) => {
+        const listener = options.listeners[index] as ListenerOptions;
+        const sessions = this.#sessionOptions(listener, generation);
+        return [entrance, { listener: String(entrance), tls: generation.tlsOf(listener), options: sessions }];
+      }),
+    );
+    for (const entrance of removed) entrance.close();
+    for (const entrance of added) {
+      const { port } = entrance.listener.bound;
+      this.#observer({ type: "listening", address: String(entrance), port });
+      entrance.receiveBy((client) => void this.#accept(client, entrance));
+    }
+    return { added, removed };
+  }
+
+  #retire(generation: Generation | null): void {
+    if (generation === null) return;
+    this.#retiring.add(generation);
+    generation.retire(this.#sessions.all, () => this.#retiring.delete(generation));
   }
 
   #tellEngines(): void {
     const engines = this.#options.fastPath ? FastContext.engines() : [];
-    if (this.#services.gssapi !== null) this.#observer({ type: "message-protection", engines });
-  }
-
-  async #startServices(): Promise<void> {
-    const { listeners, gssapi, passwords, ident, groups } = this.#options;
-    if (groups !== null)
-      this.#directory = new Directory({ sources: await groups.open(), maxAge: groups.maxAge });
-    const methods = new Set(listeners.flatMap(methodsOf));
-    if (methods.has("gssapi")) this.#services.gssapi = await GssapiMethod.create(gssapi);
-    if (methods.has("password") && passwords !== null) {
-      this.#services.password = new PasswordMethod(await passwords(), { throttle: this.#counts.passwords });
-    }
-    if (listeners.some(({ socks4 }) => socks4?.identity === "ident"))
-      this.#services.ident = new IdentClient(ident);
-  }
-
-  async #listen(options: ListenerOptions, socket: ListeningSocket | undefined): Promise<void> {
-    const renewed = (failure: Error | null) =>
-      this.#observer({ type: "renewed", listener: String(listener), reason: failure?.message ?? null });
-    const tls = options.tls === null ? null : new TlsAcceptor(options.tls, renewed);
-    if (tls !== null) this.#tls.push(tls);
-    const sessions = this.#sessionOptions(options);
-    const accept = (client: Socket) => void this.#accept(client, address, sessions, tls);
-    const listener =
-      socket === undefined ? await Listener.open(options, accept) : await Listener.share(socket, accept);
-    const address = String(listener);
-    this.#listeners.push(listener);
-    this.#observer({ type: "listening", address, port: listener.bound.port });
+    const gssapi = this.#options.listeners.some((listener) => methodsOf(listener).includes("gssapi"));
+    if (gssapi) this.#observer({ type: "message-protection", engines });
   }
 
   /** What the sessions of one listener have in common. */
-  #sessionOptions(listener: ListenerOptions): ClientSessionOptions {
-    const { commands, bind, udp, timeouts, fastPath } = this.#options;
+  #sessionOptions(
+    listener: ListenerOptions,
+    { options, services, limits, penalties }: Generation,
+  ): ClientSessionOptions {
+    const { commands, bind, udp, timeouts, fastPath } = options;
+    // Of all that is said here, the rules and what they ask are those in force whenever it is looked.
+    const inForce = () => this.#generation as Generation;
     return {
       listener: formatEndpoint({ host: parseHost(listener.host), port: listener.port }),
-      directory: this.#directory,
-      services: this.#services,
+      get directory() {
+        return inForce().directory;
+      },
+      services,
       policy: listener,
       socks4: listener.socks4,
       levels: listener.protectionLevels,
       nec: listener.nec,
       fastPath,
-      ruleset: this.#ruleset,
+      get ruleset() {
+        return inForce().ruleset;
+      },
       resolver: this.#resolver,
       commands: { commands, bind, udp },
       outgoing: this.#outgoing,
-      limits: this.#limits,
-      slowDown: (address, code) => this.#penalties.slowDown(plainAddress(address), code),
+      limits,
+      slowDown: (address, code) => penalties.slowDown(plainAddress(address), code),
       timeouts,
       observer: this.#observer,
       audit: this.#audit,
@@ -231,6 +274,10 @@ export class Server {
     this.#observer({ type: "stopped" });
   }
 
+  get #stopping(): boolean {
+    return this.#state === "draining" || this.#state === "stopped";
+  }
+
   /** The open sessions. */
   get progress(): Progress[] {
     return this.#sessions.progress;
@@ -239,12 +286,22 @@ export class Server {
   /** Why no client can be served, or none with a ticket; empty where they can. */
   async notReady(): Promise<string[]> {
     if (this.#state !== "serving") return [`the server is ${this.#state}`];
-    const closed = this.#listeners.filter(({ open }) => !open);
-    const reasons = closed.map((listener) => `${listener} does not listen`);
+    const closed = this.#entrances.filter(({ listener }) => !listener.open);
+    const reasons = closed.map((entrance) => `${entrance} does not listen`);
     const { full } = this.#audit;
     if (full !== null) reasons.push(full);
-    await this.#services.gssapi?.check().catch((error: Error) => reasons.push(error.message));
+    await this.#generation?.services.gssapi?.check().catch((error: Error) => reasons.push(error.message));
     return reasons;
+  }
+
+  /** Those that are open. */
+  list(): SessionInfo[] {
+    return this.#sessions.list();
+  }
+
+  /** Ends those of them that are open here, and tells which those were. */
+  kill(sessions: readonly string[]): Promise<string[]> {
+    return this.#sessions.end(new Set(sessions), KILLED);
   }
 
   /** Ends the sessions that a `stop` under way still waits for. */
@@ -253,25 +310,20 @@ export class Server {
   }
 
   #closeListeners(): void {
-    for (const listener of this.#listeners) listener.close();
+    for (const entrance of this.#entrances) entrance.close();
   }
 
   #closeServices(): void {
-    for (const tls of this.#tls) tls.close();
     this.#identd?.close();
-    this.#services.gssapi?.close();
-    this.#services.password?.close();
+    for (const generation of this.#retiring) generation.close();
+    this.#generation?.close();
   }
 
-  async #accept(
-    socket: Socket,
-    listener: string,
-    options: ClientSessionOptions,
-    tls: TlsAcceptor | null,
-  ): Promise<void> {
+  async #accept(socket: Socket, entrance: Entrance): Promise<void> {
     const { remoteAddress, remotePort = 0 } = socket;
+    const generation = this.#generation;
     // Gone before we looked.
-    if (remoteAddress === undefined) return void socket.destroy();
+    if (remoteAddress === undefined || generation === null) return void socket.destroy();
     const source = plainAddress(remoteAddress);
     const client = formatEndpoint({ host: parseHost(remoteAddress), port: remotePort });
     const { full } = this.#audit;
@@ -287,21 +339,24 @@ export class Server {
     }
     // Nobody else listens to it as yet.
     socket.on("error", nothing);
-    const quota = await this.#limits.begin(source, this.#penalties.bound(source));
+    const { limits, penalties } = generation;
+    const quota = await limits.begin(source, penalties.bound(source));
     socket.off("error", nothing);
     if (!(quota instanceof SessionQuota)) {
       this.#observer({ type: "connection-refused", client, code: "LIMIT_REACHED", ...quota });
       return reset(socket);
     }
     // Either of us left while others were asked.
-    if (socket.destroyed || this.#state === "draining" || this.#state === "stopped") {
+    const way = this.#stopping ? undefined : this.#ways.get(entrance);
+    if (socket.destroyed || way === undefined) {
       quota.end();
       return reset(socket);
     }
+    const { listener } = way;
     const record = new SessionRecord(newSessionId(), client, listener, quota);
-    record.onRefusal = (code) => this.#penalties.note(source, code);
+    record.onRefusal = (code) => penalties.note(source, code);
     this.#observer({ type: "session-opened", subject: record.subject, listener });
-    const session = new ClientSession(socket, record, tls, options);
+    const session = new ClientSession(socket, record, way.tls, way.options);
     this.#sessions.add(session);
     // Its place is kept until its record finds room: so many sessions, so many records more than may wait.
     void session.done.then(() => this.#audit.room()).then(() => quota.end());
@@ -310,14 +365,11 @@ export class Server {
 
 const NO_GATE: AuditGate = { full: null, written: async () => {}, room: async () => {} };
 
-/** Those that some client may choose. */
-function methodsOf({ methods, sources }: MethodPolicy): MethodName[] {
-  return [...methods, ...sources.flatMap((source) => source.methods)];
-}
-
 function nothing(): void {}
 
 /** Nobody is at fault. */
-class ShutdownError extends GssocksError {}
+class EndedError extends GssocksError {}
 
-const STOPPED = new ShutdownError("SERVER_STOPPED", "the server stopped");
+const STOPPED = new EndedError("SERVER_STOPPED", "the server stopped");
+
+const KILLED = new EndedError("KILLED", "an administrator ended the session (gssocks kill)");

@@ -12,7 +12,9 @@ import type { AuthMethodName } from "../policy/auth-methods.js";
 import { REP } from "../protocol/constants.js";
 import type { ServerEffect, ServerState } from "../protocol/server-state.js";
 import type { Octets } from "./octets.js";
+import type { SessionInfo } from "./session-info.js";
 import type { SessionQuota } from "./session-quota.js";
+import type { Progress } from "./sessions.js";
 
 type Known = Pick<
   AuditSession,
@@ -150,6 +152,30 @@ export class SessionRecord {
       code: judged.code,
       reason: judged.reason,
       untold,
+    };
+  }
+
+  /** While the session goes on. */
+  info({ state, bytesUp, bytesDown }: Progress): SessionInfo {
+    const { session, client, principal } = this.subject;
+    const { method, mechanism, level, command, destination, address, rule } = this.known;
+    return {
+      session,
+      pid: process.pid,
+      state,
+      client,
+      listener: this.#listener,
+      principal,
+      method,
+      mechanism,
+      level,
+      command,
+      destination,
+      address,
+      rule,
+      age: Math.round(performance.now() - this.#start) / 1000,
+      bytesUp,
+      bytesDown,
     };
   }
 

@@ -1,6 +1,7 @@
 import type { GssocksError } from "../errors.js";
 import type { ServerState } from "../protocol/server-state.js";
 import type { Octets } from "./octets.js";
+import type { SessionInfo } from "./session-info.js";
 
 export interface Progress extends Octets {
   /** `request`: what the client wants is being judged, looked up, dialed. */
@@ -12,7 +13,11 @@ export interface Session {
   readonly done: Promise<void>;
   /** As it is now; null from its audit record on. */
   readonly progress: Progress | null;
+  /** The same, and whose it is; null as above. */
+  readonly info: SessionInfo | null;
   abort(reason: GssocksError): void;
+  /** The rules have changed: ends it where they do not let it go where it goes. @returns whether that was so */
+  judgeAgain(): Promise<boolean>;
 }
 
 export function stateOf(state: ServerState): Progress["state"] {
@@ -30,6 +35,31 @@ export class Sessions {
 
   get progress(): Progress[] {
     return [...this.#open].map(({ progress }) => progress).filter((each) => each !== null);
+  }
+
+  get all(): Session[] {
+    return [...this.#open];
+  }
+
+  list(): SessionInfo[] {
+    return this.all.map(({ info }) => info).filter((info) => info !== null);
+  }
+
+  /** @returns how many were ended */
+  async judgeAgain(): Promise<number> {
+    const ended = await Promise.all(this.all.map((session) => session.judgeAgain()));
+    return ended.filter((each) => each).length;
+  }
+
+  /** Those of `ids` that are open. @returns their ids, when they have ended */
+  async end(ids: ReadonlySet<string>, reason: GssocksError): Promise<string[]> {
+    const found = this.all.flatMap((session) => {
+      const id = session.info?.session ?? "";
+      return ids.has(id) ? [{ id, session }] : [];
+    });
+    for (const { session } of found) session.abort(reason);
+    await Promise.all(found.map(({ session }) => session.done));
+    return found.map(({ id }) => id);
   }
 
   add(session: Session): void {

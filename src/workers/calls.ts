@@ -4,6 +4,7 @@ import type { AuditRecord, AuditState } from "../observability/events.js";
 import type { MetricsAsJson } from "../observability/metrics-sum.js";
 import type { Listener, ListeningSocket } from "../server/listener.js";
 import type { Owner, TcpAddress } from "../server/outgoing.js";
+import type { SessionInfo } from "../server/session-info.js";
 import type { Place } from "../server/shared-counts.js";
 
 /** Where a worker finds the memory of shared rates: behind standard input, output and error, and the channel. */
@@ -11,10 +12,13 @@ export const RATES = 4;
 /** And the listeners' sockets. */
 export const FIRST_SOCKET = 5;
 
-/** The configuration as it was read when the server started, whatever has become of the file since. */
-export interface WorkerSetup {
+/** The configuration as the primary has read it, whatever has become of the file since. */
+export interface WorkerConfig {
   file: string;
   source: string;
+}
+
+export interface WorkerSetup extends WorkerConfig {
   /** How many there are. */
   workers: number;
   /** In the configuration's order. */
@@ -52,6 +56,13 @@ export interface WorkerCalls {
   stop(drain: number): number;
   /** Does not wait for them any longer. */
   abort(): void;
+  /** For a listener of the configuration that is to follow; those come in its order. Whether it has arrived. */
+  addSocket(handle: unknown): boolean;
+  /** How many sessions the new rules have ended, or why all is as it was. */
+  reload(config: WorkerConfig): { ended: number } | { failure: string };
+  sessions(): SessionInfo[];
+  /** Those that there were. */
+  kill(sessions: readonly string[]): string[];
   findOwner(local: TcpAddress, remote: TcpAddress): Owner | null;
   notReady(): readonly string[];
   /** Its event loop turns. */

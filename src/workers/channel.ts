@@ -3,11 +3,13 @@
  * message: at thousands of sessions a second that is what it costs.
  */
 
+import type { SendHandle } from "node:child_process";
+
 /** A child process, or in the child `process` itself. */
 export interface Port {
   readonly connected?: boolean;
-  send?(message: unknown, callback: (error: Error | null) => void): boolean;
-  on(event: "message", listener: (message: unknown) => void): unknown;
+  send?(message: unknown, handle: SendHandle | undefined, callback: (error: Error | null) => void): boolean;
+  on(event: "message", listener: (message: unknown, handle: unknown) => void): unknown;
 }
 
 type Args<F> = F extends (...args: infer A) => unknown ? A : never;
@@ -39,8 +41,8 @@ export class Channel<Theirs, Ours> {
   constructor(port: Port, handlers: Handlers<Ours>) {
     this.#port = port;
     this.#handlers = handlers as Record<string, (...args: unknown[]) => unknown>;
-    port.on("message", (batch) => {
-      for (const message of batch as Message[]) this.#received(message);
+    port.on("message", (batch, handle) => {
+      for (const message of batch as Message[]) this.#received(message, handle);
     });
   }
 
@@ -49,11 +51,20 @@ export class Channel<Theirs, Ours> {
     name: Name,
     ...args: Args<Theirs[Name]>
   ): Promise<Answer<Theirs[Name]>> {
+    return this.#ask(name, args);
+  }
+
+  /** Of a call that takes an open handle and nothing else. It must stay open until there is an answer. */
+  hand<Name extends keyof Theirs & string>(name: Name, handle: SendHandle): Promise<Answer<Theirs[Name]>> {
+    return this.#ask(name, [], handle);
+  }
+
+  #ask<A>(call: string, args: unknown[], handle?: SendHandle): Promise<A> {
     return new Promise((resolve, reject) => {
       if (this.#closed !== null) return reject(this.#closed);
       this.#last += 1;
       this.#asked.set(this.#last, { resolve: resolve as Asked["resolve"], reject });
-      this.#send({ call: name, args, id: this.#last });
+      this.#send({ call, args, id: this.#last }, handle);
     });
   }
 
@@ -69,28 +80,31 @@ export class Channel<Theirs, Ours> {
     this.#asked.clear();
   }
 
-  #received(message: Message): void {
+  #received(message: Message, handle: unknown): void {
     if ("answer" in message) {
       this.#asked.get(message.answer)?.resolve(message.value);
       this.#asked.delete(message.answer);
       return;
     }
     const { call, args, id } = message;
-    const value = this.#handlers[call]?.(...args);
+    const value = this.#handlers[call]?.(...(handle === undefined ? args : [handle]));
     if (id === undefined) return;
     if (value instanceof Promise) void value.then((later) => this.#send({ answer: id, value: later }));
     else this.#send({ answer: id, value });
   }
 
-  #send(message: Message): void {
-    if (this.#queue.length === 0) setImmediate(() => this.#flush());
+  /** A handle goes with one message, behind those that wait. */
+  #send(message: Message, handle?: SendHandle): void {
+    if (this.#queue.length === 0 && handle === undefined) setImmediate(() => this.#flush());
+    if (handle !== undefined) this.#flush();
     this.#queue.push(message);
+    if (handle !== undefined) this.#flush(handle);
   }
 
-  #flush(): void {
+  #flush(handle?: SendHandle): void {
     const batch = this.#queue;
     this.#queue = [];
     // That the other side is gone is learned from its end.
-    if (this.#port.connected) this.#port.send?.(batch, () => {});
+    if (batch.length > 0 && this.#port.connected) this.#port.send?.(batch, handle, () => {});
   }
 }

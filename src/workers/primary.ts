@@ -4,32 +4,49 @@
  */
 import type { ChildProcess } from "node:child_process";
 import { closeSync } from "node:fs";
+import { NetworkError } from "../errors.js";
 import type { AuditRecords, Observer } from "../observability/events.js";
 import type { MetricsSum } from "../observability/metrics-sum.js";
 import { IdentdSocket, type IdentdSocketOptions } from "../server/identd-socket.js";
-import { Listener, type ListenerAddress, type ListeningSocket } from "../server/listener.js";
+import { Listener, type ListenerAddress } from "../server/listener.js";
+import { listenerChanges } from "../server/listener-changes.js";
 import type { FindOwner } from "../server/outgoing.js";
+import type { ReloadOutcome } from "../server/reload-outcome.js";
+import type { SessionInfo } from "../server/session-info.js";
 import { localCounts } from "../server/shared-counts.js";
 import { collectMetrics, notHealthy, notReady } from "./answers.js";
-import type { WorkerSetup } from "./calls.js";
+import type { WorkerConfig } from "./calls.js";
 import type { LineSink } from "./line-relay.js";
 import { WorkerProcess } from "./worker-process.js";
 
-export interface PrimaryOptions {
-  workers: number;
+/** What may change while it serves. */
+export interface PrimarySetup {
   /** Throws what would keep a worker from serving. */
   check(): Promise<void>;
   listeners: readonly ListenerAddress[];
+  /** What each worker reads the rest of the configuration from. */
+  config: WorkerConfig;
+}
+
+export interface PrimaryOptions extends PrimarySetup {
+  workers: number;
   /** Where `gssocks identd` asks us; null for nowhere. */
   identd: IdentdSocketOptions | null;
-  /** What each worker reads the rest of the configuration from. */
-  setup: Omit<WorkerSetup, "sockets" | "ownListeners" | "workers">;
   /** Of this process, protected destinations for the workers. */
   ownListeners(): Listener["bound"][];
   /** Told what workers count, and which of them are no more; null where nobody counts. */
   metrics: MetricsSum | null;
   /** Begins a worker process that has these descriptors, its standard output a pipe. */
   fork(descriptors: readonly number[]): ChildProcess;
+}
+
+/** A listener's, which the workers have too. */
+interface SharedSocket {
+  readonly at: ListenerAddress;
+  /** `address:port`, as bound. */
+  readonly address: string;
+  readonly port: number;
+  readonly descriptor: number;
 }
 
 /** One that dies within this time has died early; in ms. */
@@ -47,7 +64,8 @@ export class Primary {
   readonly #workers = new Set<WorkerProcess>();
   /** Those of them that have started. */
   readonly #serving = new Set<WorkerProcess>();
-  #sockets: ListeningSocket[] = [];
+  #sockets: readonly SharedSocket[] = [];
+  #config: WorkerConfig;
   #identd: IdentdSocket | null = null;
   #stopping = false;
 
@@ -57,6 +75,7 @@ export class Primary {
    */
   constructor(options: PrimaryOptions, observer: Observer, lines: LineSink, trail: AuditRecords) {
     this.#options = options;
+    this.#config = options.config;
     this.#observer = observer;
     this.#parts = { counts: localCounts(), lines, trail };
     trail.watch((state) => {
@@ -70,14 +89,9 @@ export class Primary {
     await this.#options.check();
     try {
       if (identd !== null) this.#identd = await IdentdSocket.open(identd, this.#findOwner);
-      const bound: { address: string; port: number }[] = [];
-      for (const address of listeners) {
-        const listener = await Listener.open(address, (socket) => socket.destroy());
-        bound.push({ address: String(listener), port: listener.bound.port });
-        this.#sockets.push(listener.keep());
-      }
+      this.#sockets = (await this.#openSockets(listeners)).sockets;
       await Promise.all(Array.from({ length: workers }, () => this.#launch(0)));
-      for (const each of bound) this.#observer({ type: "listening", ...each });
+      this.#tellListening(this.#sockets);
     } catch (error) {
       this.#stopping = true;
       for (const worker of this.#workers) worker.kill();
@@ -87,12 +101,80 @@ export class Primary {
     }
   }
 
+  /**
+   * Has the workers serve by another configuration. One that can't, though the check found nothing, is replaced. Not to be
+   * called while it is under way.
+   * @throws what {@link start} throws; nothing has changed then
+   */
+  async reload({ check, listeners, config }: PrimarySetup): Promise<ReloadOutcome> {
+    await check();
+    const { sockets, added, removed } = await this.#openSockets(listeners);
+    if (this.#stopping) {
+      closeAll(added);
+      throw new NetworkError("SERVER_STOPPED", "the server stops");
+    }
+    const workers = [...this.#workers];
+    // Workers that begin from now on have it from the beginning.
+    this.#config = config;
+    this.#sockets = sockets;
+    const descriptors = added.map(({ descriptor }) => descriptor);
+    const ended = await Promise.all(
+      workers.map((worker) =>
+        worker.reload(config, descriptors).catch(({ message }: Error) => {
+          this.#observer({ type: "warning", reason: message });
+          return 0;
+        }),
+      ),
+    );
+    closeAll(removed);
+    this.#tellListening(added);
+    return {
+      added: names(added),
+      removed: names(removed),
+      ended: ended.reduce((sum, each) => sum + each, 0),
+    };
+  }
+
+  /** Those for `listeners`, as far as they are there already. */
+  async #openSockets(
+    listeners: readonly ListenerAddress[],
+  ): Promise<Record<"sockets" | "added" | "removed", readonly SharedSocket[]>> {
+    const { kept, removed } = listenerChanges(this.#sockets, listeners);
+    const added: SharedSocket[] = [];
+    const sockets: SharedSocket[] = [];
+    try {
+      for (const [index, at] of listeners.entries()) {
+        const socket = kept[index] ?? (await openSocket(at));
+        if (socket !== kept[index]) added.push(socket);
+        sockets.push(socket);
+      }
+    } catch (error) {
+      closeAll(added);
+      throw error;
+    }
+    return { sockets, added, removed };
+  }
+
+  #tellListening(sockets: readonly SharedSocket[]): void {
+    for (const { address, port } of sockets) this.#observer({ type: "listening", address, port });
+  }
+
+  async list(): Promise<SessionInfo[]> {
+    return (await Promise.all([...this.#workers].map((worker) => worker.sessions()))).flat();
+  }
+
+  /** @returns those of `sessions` that were open, ended by now */
+  async kill(sessions: readonly string[]): Promise<string[]> {
+    return (await Promise.all([...this.#workers].map((worker) => worker.endSessions(sessions)))).flat();
+  }
+
   /** @param early how many workers in a row have died early before this one */
   async #launch(early: number): Promise<void> {
     const descriptors = this.#sockets.map(({ descriptor }) => descriptor);
     const ownListeners = this.#options.ownListeners();
-    const { setup: file, workers } = this.#options;
-    const setup = { ...file, workers, sockets: this.#sockets, ownListeners };
+    const { workers } = this.#options;
+    const sockets = this.#sockets.map(({ descriptor }) => ({ descriptor }));
+    const setup = { ...this.#config, workers, sockets, ownListeners };
     const worker = new WorkerProcess(this.#options.fork(descriptors), setup, this.#parts);
     this.#workers.add(worker);
     const began = performance.now();
@@ -178,9 +260,23 @@ export class Primary {
   }
 
   #closeSockets(): void {
-    for (const { descriptor } of this.#sockets) closeSync(descriptor);
+    closeAll(this.#sockets);
     this.#sockets = [];
   }
+}
+
+async function openSocket(at: ListenerAddress): Promise<SharedSocket> {
+  const listener = await Listener.open(at, (socket) => socket.destroy());
+  const { port } = listener.bound;
+  return { at, address: String(listener), port, ...listener.keep() };
+}
+
+function closeAll(sockets: readonly SharedSocket[]): void {
+  for (const { descriptor } of sockets) closeSync(descriptor);
+}
+
+function names(sockets: readonly SharedSocket[]): string[] {
+  return sockets.map(({ address }) => address);
 }
 
 /** The first one that dies early is replaced at once, the second in a row after a second, the third after two … */

@@ -1,15 +1,27 @@
 /** One worker, as the primary sees it: from when it is forked until its end. */
-import type { ChildProcess } from "node:child_process";
+import type { ChildProcess, SendHandle } from "node:child_process";
+import { Socket, type SocketConstructorOpts } from "node:net";
 import { NetworkError } from "../errors.js";
+import { native } from "../gss/native.js";
 import type { AuditRecords, AuditState } from "../observability/events.js";
 import type { MetricsAsJson } from "../observability/metrics-sum.js";
 import { SESSIONS } from "../server/limits.js";
 import type { Owner, TcpAddress } from "../server/outgoing.js";
+import type { SessionInfo } from "../server/session-info.js";
 import type { SharedCounts } from "../server/shared-counts.js";
-import { FIRST_SOCKET, type PrimaryCalls, type WorkerCalls, type WorkerSetup } from "./calls.js";
+import {
+  FIRST_SOCKET,
+  type PrimaryCalls,
+  type WorkerCalls,
+  type WorkerConfig,
+  type WorkerSetup,
+} from "./calls.js";
 import { Channel } from "./channel.js";
 import { type LineSink, relayLines } from "./line-relay.js";
 import { WorkerShare } from "./worker-share.js";
+
+/** How long a worker may take to reload, in ms. */
+const PATIENCE = 30_000;
 
 export interface WorkerEnd {
   code: number | null;
@@ -93,9 +105,56 @@ export class WorkerProcess {
     return this.#channel.call("metrics").catch(() => null);
   }
 
+  /**
+   * @param sockets descriptors, for listeners that are new
+   * @returns how many sessions it has ended
+   * @throws NetworkError (WORKER_FAILED); it does not serve any more then
+   */
+  async reload(config: WorkerConfig, sockets: readonly number[]): Promise<number> {
+    const handles = sockets.map(toSend);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(failed(`no answer for ${PATIENCE / 1000} s`)), PATIENCE);
+    });
+    try {
+      return await Promise.race([this.#reload(config, handles), late]);
+    } catch (error) {
+      this.kill();
+      throw failed(`worker ${this.pid} can't reload: ${(error as Error).message}`);
+    } finally {
+      clearTimeout(timer);
+      for (const handle of handles) handle.destroy();
+    }
+  }
+
+  async #reload(config: WorkerConfig, handles: readonly Socket[]): Promise<number> {
+    await this.ready;
+    for (const handle of handles) {
+      const { _handle } = handle as Socket & { _handle: SendHandle };
+      if (!(await this.#channel.hand("addSocket", _handle))) throw failed("a socket did not arrive");
+    }
+    const answer = await this.#channel.call("reload", config);
+    if ("failure" in answer) throw failed(answer.failure);
+    return answer.ended;
+  }
+
+  sessions(): Promise<SessionInfo[]> {
+    return this.#channel.call("sessions").catch(() => []);
+  }
+
+  endSessions(sessions: readonly string[]): Promise<string[]> {
+    return this.#channel.call("kill", sessions).catch(() => []);
+  }
+
   findOwner(local: TcpAddress, remote: TcpAddress): Promise<Owner | null> {
     return this.#channel.call("findOwner", local, remote).catch(() => null);
   }
+}
+
+/** What a descriptor has to be to be sent; nothing is read from it. */
+function toSend(descriptor: number): Socket {
+  const fd = native.duplicateDescriptor(descriptor);
+  return new Socket({ fd, readable: false, writable: false, manualStart: true } as SocketConstructorOpts);
 }
 
 function failed(message: string): NetworkError {

@@ -91,6 +91,7 @@ test("the smallest configuration gets the defaults, and denies everything", () =
     audit: { target: { to: "log" }, onFull: "block", queue: 10_000 },
     identd: null,
     metrics: null,
+    control: null,
   });
   assert.deepEqual(rules, []);
 });
@@ -145,6 +146,7 @@ identd:
   forward: 127.0.0.1:114
   unknown: hidden-user
 metrics: { address: 127.0.0.1:0, remote: false }
+control: { socket: /run/proxy/control }
 `,
   );
   const { rules, ...config } = loadConfig(file);
@@ -219,6 +221,7 @@ metrics: { address: 127.0.0.1:0, remote: false }
       unknown: "HIDDEN-USER",
     },
     metrics: { host: "127.0.0.1", port: 0 },
+    control: { socket: "/run/proxy/control" },
   });
   assert.deepEqual(
     rules.map(({ text }) => text),
@@ -281,7 +284,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
       "16|limits.perSource.sessions|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
-      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, groups, rules, workers, limits, penalties, timeouts, log, audit, identd, metrics",
+      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, groups, rules, workers, limits, penalties, timeouts, log, audit, identd, metrics, control",
       '21|identd.address|expected an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML), found "localhost"',
       '21|identd.socket|expected an absolute path of at most 103 octets, found "run"',
       '21|identd.answer|expected one of user, token, found "name"',

@@ -62,10 +62,13 @@ test("a session's client is asked about once, and only where a rule asks", async
   const directory = new Directory({ sources: [known], maxAge: 0 });
   const arrival = { address: "192.0.2.1", listener: "127.0.0.1:1080", tls: false, tlsSubject: null };
   const identity = plainIdentity("password", "alice");
-  const idle = new ClientFacts(arrival, { localName: false, groups: [] }, directory);
+  const idle = new ClientFacts(arrival, { ruleset: { needs: { localName: false, groups: [] } }, directory });
   assert.equal((await idle.of(identity, "none")).groups.names.size, 0);
   assert.equal(known.asked, 0);
-  const facts = new ClientFacts(arrival, { localName: false, groups: ASKED }, directory);
+  const facts = new ClientFacts(arrival, {
+    ruleset: { needs: { localName: false, groups: ASKED } },
+    directory,
+  });
   const [first, second] = await Promise.all([facts.of(identity, "none"), facts.of(identity, "none")]);
   assert.equal(first, second);
   assert.equal(await facts.of(identity, "none"), first);
@@ -74,11 +77,30 @@ test("a session's client is asked about once, and only where a rule asks", async
   assert.deepEqual([first.user, first.principal, String(first.address)], ["alice", null, "192.0.2.1"]);
 });
 
+test("other rules have it asked about again, by whoever knows then", async () => {
+  const [before, after] = [source([["staff"]]), source([["interns"]])];
+  const directoryOf = (known: GroupSource) => new Directory({ sources: [known], maxAge: 60_000 });
+  const arrival = { address: "192.0.2.1", listener: "127.0.0.1:1080", tls: false, tlsSubject: null };
+  const identity = plainIdentity("password", "alice");
+  const sources = {
+    ruleset: { needs: { localName: false, groups: ["staff"] } },
+    directory: directoryOf(before),
+  };
+  const facts = new ClientFacts(arrival, sources);
+  assert.deepEqual([...(await facts.of(identity, "none")).groups.names], ["staff"]);
+  sources.ruleset = { needs: { localName: false, groups: ASKED } };
+  sources.directory = directoryOf(after);
+  assert.deepEqual([...(await facts.of(identity, "none")).groups.names], ["interns"]);
+});
+
 test("what a name is depends on who vouches for it", async () => {
   const directory = new Directory({ sources: [], maxAge: 0 });
   const arrival = { address: "::ffff:192.0.2.1", listener: "", tls: true, tlsSubject: ["CN=alice"] };
   const of = (identity: Parameters<ClientFacts["of"]>[0]) =>
-    new ClientFacts(arrival, { localName: false, groups: [] }, directory).of(identity, "none");
+    new ClientFacts(arrival, { ruleset: { needs: { localName: false, groups: [] } }, directory }).of(
+      identity,
+      "none",
+    );
   const named = (kerberos: boolean) => ({ ...plainIdentity("gssapi", "alice@R"), kerberos });
   const table = [
     [await of(named(true)), "alice@R", null],
