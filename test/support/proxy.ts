@@ -36,12 +36,14 @@ export type LogLine = Record<string, unknown> & { msg: string };
 export class ProxyServer {
   readonly #process: Running;
   readonly #dir: string;
-  /** Ports of the listeners, in the configuration's order. */
+  readonly #config: ProxyConfig;
+  /** Ports of the listeners that it began with, in the configuration's order. */
   readonly ports: readonly number[];
 
-  private constructor(process: Running, dir: string, ports: readonly number[]) {
+  private constructor(process: Running, dir: string, config: ProxyConfig, ports: readonly number[]) {
     this.#process = process;
     this.#dir = dir;
+    this.#config = config;
     this.ports = ports;
   }
 
@@ -62,11 +64,11 @@ export class ProxyServer {
     const dir = await mkdtemp(path.join(tmpdir(), "proxy-"));
     let child: Running | undefined;
     try {
-      const file = path.join(dir, "config.yaml");
+      const file = fileIn(dir);
       await writeFile(file, stringify(whole));
       const args = ["--enable-source-maps", build.cli, "serve", "--config", file];
       child = await start(process.execPath, args, { env: { ...realm.env, ...build.env } });
-      return new ProxyServer(child, dir, await listening(child, whole.listeners.length));
+      return new ProxyServer(child, dir, whole, await listening(child, whole.listeners.length));
     } catch (error) {
       await child?.stop();
       await rm(dir, { recursive: true, force: true });
@@ -81,6 +83,16 @@ export class ProxyServer {
 
   get pid(): number {
     return this.#process.pid;
+  }
+
+  /** The configuration file. */
+  get file(): string {
+    return fileIn(this.#dir);
+  }
+
+  /** Writes it anew, with other keys than it began with; nobody is told. */
+  async rewrite(config: ProxyConfig): Promise<void> {
+    await writeFile(this.file, stringify({ ...this.#config, ...config }));
   }
 
   /** As `localhost:1080`, for command lines. */
@@ -163,6 +175,10 @@ function parsed(output: string): LogLine[] {
     .split("\n")
     .filter((line) => line.startsWith("{"))
     .map((line) => JSON.parse(line) as LogLine);
+}
+
+function fileIn(dir: string): string {
+  return path.join(dir, "config.yaml");
 }
 
 async function listening(child: Running, count: number): Promise<number[]> {
