@@ -35,6 +35,7 @@ tests=$(
   tnftp                  # BIND, by an ftp client in active mode (and Dante's library, which is fetched) ...
   python3-pyftpdlib      # ... and the server for it
   python3-prometheus-client # an independent reader of our metrics
+  systemd                # journald, alone, for audit records
   stunnel4               # TLS in front of a client that has none
   iproute2               # addresses and routes in a test's network namespace ...
   mount                  # ... and its host names
