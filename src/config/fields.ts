@@ -55,6 +55,12 @@ export const durationOrNever = text(
 
 export const rate = text("a rate, as 10Mbit/s or 2MB/s", parseRate);
 
+/** Each way; one of them at least. */
+export const bandwidth = z
+  .strictObject({ up: rate.optional(), down: rate.optional() })
+  .refine(({ up, down }) => up !== undefined || down !== undefined, { error: "expected up, down or both" })
+  .transform(({ up, down }) => ({ up: up ?? null, down: down ?? null }));
+
 export const octets = text("a number of bytes, as 500MB or 20GB", parseOctets);
 
 export const count = z.int().min(1).max(1_000_000);

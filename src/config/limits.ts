@@ -1,8 +1,8 @@
 /** What sessions may take: in all, from one source address and of one user. */
 import * as z from "zod";
-import type { Allowance } from "../policy/terms.js";
+import type { Allowance, Bandwidth } from "../policy/terms.js";
 import { DEFAULTS } from "./defaults.js";
-import { count, octets, rate } from "./fields.js";
+import { bandwidth, count, octets } from "./fields.js";
 
 export interface SessionLimits extends Allowance {
   readonly perSource: Allowance;
@@ -12,17 +12,14 @@ export interface SessionLimits extends Allowance {
 const allowance = {
   sessionsPerMinute: count.optional(),
   bytesPerDay: octets.optional(),
-  bandwidth: z
-    .strictObject({ up: rate.optional(), down: rate.optional() })
-    .refine(({ up, down }) => up !== undefined || down !== undefined, { error: "expected up, down or both" })
-    .optional(),
+  bandwidth: bandwidth.optional(),
 };
 
 interface Given {
   sessions?: number | undefined;
   sessionsPerMinute?: number | undefined;
   bytesPerDay?: number | undefined;
-  bandwidth?: { up?: number | undefined; down?: number | undefined } | undefined;
+  bandwidth?: Bandwidth | undefined;
 }
 
 function complete({ sessions, sessionsPerMinute, bytesPerDay, bandwidth }: Given): Allowance {
@@ -30,7 +27,7 @@ function complete({ sessions, sessionsPerMinute, bytesPerDay, bandwidth }: Given
     sessions: sessions ?? null,
     sessionsPerMinute: sessionsPerMinute ?? null,
     bytesPerDay: bytesPerDay ?? null,
-    bandwidth: bandwidth === undefined ? null : { up: bandwidth.up ?? null, down: bandwidth.down ?? null },
+    bandwidth: bandwidth ?? null,
   };
 }
 

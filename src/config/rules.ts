@@ -10,7 +10,7 @@ import { Rule } from "../policy/rule.js";
 import { NO_TERMS, SEVERITIES } from "../policy/terms.js";
 import { parseDays, parseHours, TimeWindow, TimeZone } from "../policy/time-window.js";
 import { parseSubjectPattern } from "../policy/tls-subject.js";
-import { distinct, durationOrNever, level, rate, text } from "./fields.js";
+import { bandwidth, distinct, durationOrNever, level, text } from "./fields.js";
 import { sharedLimits } from "./limits.js";
 import { describe } from "./problems.js";
 import {
@@ -110,12 +110,7 @@ const rule = z
     requireLevel: level.optional(),
     idle: durationOrNever.optional(),
     total: durationOrNever.optional(),
-    bandwidth: z
-      .strictObject({ up: rate.optional(), down: rate.optional() })
-      .refine(({ up, down }) => up !== undefined || down !== undefined, {
-        error: "expected up, down or both",
-      })
-      .optional(),
+    bandwidth: bandwidth.optional(),
     limits: sharedLimits.optional(),
     redirect: text("host:port, a host or an address", parseRedirect).optional(),
     sourceAddresses: distinct(text("an IP address", parseAddress), "leave it out for the system's choice")
@@ -144,7 +139,7 @@ const rule = z
       ...given,
       idle: orNever(idle),
       total: orNever(total),
-      bandwidth: bandwidth === undefined ? null : { up: bandwidth.up ?? null, down: bandwidth.down ?? null },
+      bandwidth: bandwidth ?? null,
     });
   });
 

@@ -2,6 +2,7 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { NetworkError } from "../errors.js";
 import { endError, setAbortive } from "../gss/tcp-end.js";
+import { heldBy } from "./socket-descriptor.js";
 
 type Resettable = Socket & { resetAndClosing?: boolean };
 
@@ -33,9 +34,8 @@ export function cutOff(socket: Socket): void {
   else reset(socket);
 }
 
-function descriptorOf(socket: Socket): number {
-  const tcp = beneath.get(socket) ?? socket;
-  return (tcp as Socket & { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
+function tcpDescriptor(socket: Socket): number {
+  return heldBy(beneath.get(socket) ?? socket);
 }
 
 /**
@@ -43,16 +43,16 @@ function descriptorOf(socket: Socket): number {
  * @returns null where it was an end
  */
 export function brokenEnd(socket: Socket): string | null {
-  return endError(descriptorOf(socket));
+  return endError(tcpDescriptor(socket));
 }
 
 /** Until `end()` is called by {@link endProperly}, whatever ends us resets the connection. */
 export function holdOpen(socket: Socket): void {
-  setAbortive(descriptorOf(socket), true);
+  setAbortive(tcpDescriptor(socket), true);
 }
 
 export function endProperly(socket: Socket, ended?: () => void): void {
-  setAbortive(descriptorOf(socket), false);
+  setAbortive(tcpDescriptor(socket), false);
   socket.end(ended);
 }
 

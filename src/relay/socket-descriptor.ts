@@ -5,6 +5,11 @@ import { TLSSocket } from "node:tls";
 /** -1 where it is not for the addon: TLS, closed already, or something is still to be written. */
 export function descriptorOf(socket: Socket): number {
   if (socket instanceof TLSSocket || socket.destroyed || socket.writableLength > 0) return -1;
+  return heldBy(socket);
+}
+
+/** Of whatever Node reads; -1 where there is none any more. */
+export function heldBy(socket: Socket): number {
   return (socket as Socket & { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
 }
 

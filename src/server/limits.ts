@@ -82,35 +82,40 @@ export class Limits {
   }
 }
 
+/** What is counted of each limit, and what is said where it stands in the way. */
+const COUNTED = {
+  sessions: { key: SESSIONS, what: "sessions are open" },
+  sessionsPerMinute: { key: "sessions a minute", what: "sessions were opened in a minute" },
+  bytesPerDay: { key: "bytes a day", what: "bytes were carried in a day" },
+} as const;
+
+/** None where the scope has no such limit. */
+function boundFor(
+  { whose, path, allowance }: Scope,
+  name: keyof typeof COUNTED,
+  place: Partial<Place>,
+): Bound[] {
+  const most = allowance[name];
+  if (most === null) return [];
+  const { key, what } = COUNTED[name];
+  const suffix = whose === "" ? "" : ` ${whose}`;
+  const limit = `${path}.${name}`;
+  const reason = `${most} ${what}${suffix}, which is the limit (${limit})`;
+  return [{ key: `${key}${suffix}`, most, ...place, full: { limit, reason } }];
+}
+
 /** Octets that were carried, of those that the scope may carry in a day; none where it may carry any number. */
 export function spentBy(scope: Scope, amount: number): Bound[] {
-  const most = scope.allowance.bytesPerDay;
-  if (most === null) return [];
-  return boundsOf(scope)
-    .filter(({ amount: looked }) => looked === 0)
-    .map((bound) => ({ ...bound, most, within: DAY, amount }));
+  return boundFor(scope, "bytesPerDay", { within: DAY, amount });
 }
 
 /** To be taken when a session joins: what is held until its end, and what is used up. */
-export function boundsOf({ whose, path, allowance }: Scope): Bound[] {
-  const { sessions, sessionsPerMinute, bytesPerDay } = allowance;
-  const suffix = whose === "" ? "" : ` ${whose}`;
-  const bounds: Bound[] = [];
-  const add = (key: string, most: number | null, what: string, name: string, place: Partial<Place>) => {
-    if (most === null) return;
-    const limit = `${path}.${name}`;
-    const reason = `${most} ${what}${suffix}, which is the limit (${limit})`;
-    bounds.push({ key: `${key}${suffix}`, most, ...place, full: { limit, reason } });
-  };
-  add(SESSIONS, sessions, "sessions are open", "sessions", {});
-  add("sessions a minute", sessionsPerMinute, "sessions were opened in a minute", "sessionsPerMinute", {
-    within: MINUTE,
-  });
-  add("bytes a day", bytesPerDay, "bytes were carried in a day", "bytesPerDay", {
-    // Whoever has used them up waits for a hundredth to come back, and is not let in for every single octet.
-    most: (bytesPerDay ?? 0) * (1 - ENTRY),
-    within: DAY * (1 - ENTRY),
-    amount: 0,
-  });
-  return bounds;
+export function boundsOf(scope: Scope): Bound[] {
+  // Whoever has used them up waits for a hundredth to come back, and is not let in for every single octet.
+  const most = (scope.allowance.bytesPerDay ?? 0) * (1 - ENTRY);
+  return [
+    ...boundFor(scope, "sessions", {}),
+    ...boundFor(scope, "sessionsPerMinute", { within: MINUTE }),
+    ...boundFor(scope, "bytesPerDay", { most, within: DAY * (1 - ENTRY), amount: 0 }),
+  ];
 }

@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import path from "node:path";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { echo, Origin } from "../support/origin.js";
 import { assertKeptOut, assertLetIn, attempt } from "../support/password-client.js";
 import { run } from "../support/processes.js";
@@ -15,11 +15,11 @@ const HOME = "127.0.0.2";
 const GUESSER = "127.0.0.3";
 const THROTTLED = { code: "THROTTLED", reason: /^too many wrong passwords for this name: again in \d+ s$/ };
 
-test("guessing at passwords of several processes", async (context) => {
+/** Two workers, and alice, whose password's hash costs 2^`cost` rounds. */
+async function start(context: TestContext, cost: number) {
   const { proxy } = await proxiedRealm(context, async (realm) => {
     const file = path.join(realm.dir, "users");
-    // Cheap hashes: the allowances are what is tested.
-    await run("htpasswd", ["-cbB", "-C", "4", file, "alice", "alice-password"]);
+    await run("htpasswd", ["-cbB", "-C", String(cost), file, "alice", "alice-password"]);
     return {
       workers: 2,
       listeners: [{ address: "127.0.0.1:0", methods: ["password"] }],
@@ -29,6 +29,12 @@ test("guessing at passwords of several processes", async (context) => {
   });
   const origin = await Origin.start(echo);
   context.after(() => origin.stop());
+  return { proxy, origin };
+}
+
+test("guessing at passwords of several processes", async (context) => {
+  // Cheap hashes: the allowances are what is tested.
+  const { proxy, origin } = await start(context, 4);
   const workers = workersOf(proxy) as [number, number];
   const right = { name: "alice", password: "alice-password" };
 
@@ -52,19 +58,8 @@ test("guessing at passwords of several processes", async (context) => {
 });
 
 test("attempts under way when their worker dies", async (context) => {
-  const { proxy } = await proxiedRealm(context, async (realm) => {
-    const file = path.join(realm.dir, "users");
-    // A hash that takes a second: the attempts wait for each other.
-    await run("htpasswd", ["-cbB", "-C", "14", file, "alice", "alice-password"]);
-    return {
-      workers: 2,
-      listeners: [{ address: "127.0.0.1:0", methods: ["password"] }],
-      passwords: { file },
-      timeouts: { drain: "0s" },
-    };
-  });
-  const origin = await Origin.start(echo);
-  context.after(() => origin.stop());
+  // A hash that takes a second: the attempts wait for each other.
+  const { proxy, origin } = await start(context, 14);
   const [doomed, other] = workersOf(proxy) as [number, number];
   // As many as may be wrong, and more that wait for the outcome.
   await onWorker(proxy, doomed, async () => {
