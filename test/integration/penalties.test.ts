@@ -50,6 +50,7 @@ async function assertKeptOut(proxy: ProxyServer, source: string): Promise<void> 
 test("a source that does not speak SOCKS is kept out, and nobody else", async (context) => {
   const { proxy } = await proxiedRealm(context, {
     penalties: { exempt: [], protocolError: "1m", least: "90s" },
+    timeouts: { drain: "0s" },
   });
   await garbage(proxy, BAD);
   await assertLetIn(context, proxy, BAD);
@@ -78,4 +79,33 @@ test("across workers", async (context) => {
   await garbage(proxy, BAD);
   for (let turn = 0; turn < 4; turn += 1) await assertKeptOut(proxy, BAD);
   await assertLetIn(context, proxy, GOOD);
+});
+
+test("a forged token is answered late, and keeps its source out", async (context) => {
+  const { proxy } = await proxiedRealm(context, {
+    penalties: { exempt: [], failedAuthentication: "1m", least: "1s" },
+    timeouts: { drain: "0s" },
+  });
+  const client = await RawClient.connect(proxy.port, "127.0.0.1", BAD);
+  client.send(0x05, 0x01, 0x01);
+  client.send(0x01, 0x01, 0x00, 0x04, 0x6e, 0x6f, 0x6e, 0x65);
+  const record = await proxy.audit(({ client: who }) => who === client.address);
+  assert.equal(record.code, "BAD_TOKEN");
+  // Not sooner, however fast the machine is.
+  assert.ok(Number(record.duration) >= 1, `answered after ${record.duration} s`);
+  client.close();
+  await assertKeptOut(proxy, BAD);
+  await assertLetIn(context, proxy, GOOD);
+});
+
+test("a client that says nothing keeps its source out", async (context) => {
+  const { proxy } = await proxiedRealm(context, {
+    penalties: { exempt: [], handshakeTimeout: "1m", least: "1s" },
+    timeouts: { handshake: "500ms", drain: "0s" },
+  });
+  const client = await RawClient.connect(proxy.port, "127.0.0.1", BAD);
+  const record = await proxy.audit(({ client: who }) => who === client.address);
+  assert.equal(record.code, "HANDSHAKE_TIMEOUT");
+  client.close();
+  await assertKeptOut(proxy, BAD);
 });
