@@ -6,12 +6,14 @@ import type { Config } from "../config/schema.js";
 import { isKerberos } from "../gss/oids.js";
 import type { Observer } from "../observability/events.js";
 import type { ServerOptions } from "../server/server.js";
+import { upstreamsOf } from "./upstreams.js";
 
 export function serverOptions(config: Config, observer: Observer): ServerOptions {
   const { handshake, connect, bind, idle, total } = config.timeouts;
   const { keytab, targetNames, mechanisms, fastPath } = config.gssapi;
   return {
     ...config,
+    upstreams: upstreamsOf(config),
     passwords: passwordsOf(config, observer),
     groups: groupsOf(config),
     gssapi: { mechanisms, keytab: keytabFor(mechanisms, keytab), targetNames: targetNames ?? undefined },

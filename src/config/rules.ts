@@ -113,6 +113,7 @@ const rule = z
     bandwidth: bandwidth.optional(),
     limits: sharedLimits.optional(),
     redirect: text("host:port, a host or an address", parseRedirect).optional(),
+    via: z.string().optional(),
     sourceAddresses: distinct(text("an IP address", parseAddress), "leave it out for the system's choice")
       .refine((list) => new Set(list.map((each) => each.includes(":"))).size === list.length, {
         error: "at most one IPv4 and one IPv6 address",
@@ -155,13 +156,18 @@ export function ruleProblems(
   rules: readonly Rule[],
   listeners: readonly { address: { host: string; port: number } }[],
   hasGroups: boolean,
+  upstreams: ReadonlySet<string>,
 ): { path: PropertyKey[]; message: string }[] {
   const known = new Set(listeners.map(({ address }) => listenAddressText(address)));
   const problems: { path: PropertyKey[]; message: string }[] = [];
   for (const [index, rule] of rules.entries()) {
     // One with a problem of its own.
     if (!(rule instanceof Rule)) continue;
-    const { effect, body } = rule;
+    const { effect, body, terms } = rule;
+    if (terms.via !== null && !upstreams.has(terms.via)) {
+      const message = describe("the name of one of the upstreams", terms.via);
+      problems.push({ path: ["rules", index, "via"], message });
+    }
     for (const [below, { listener = [], group }] of [
       [[], body] as const,
       [["not"], body.not ?? {}] as const,

@@ -22,6 +22,7 @@ import { metrics } from "./metrics.js";
 import { type PasswordsConfig, passwords } from "./passwords.js";
 import { penalties } from "./penalties.js";
 import { ruleProblems, rules } from "./rules.js";
+import { upstreams } from "./upstreams.js";
 import {
   parseAddress,
   parseKeytab,
@@ -105,6 +106,8 @@ export const configSchema = z
     ident: ident.prefault({}),
     groups: groups.optional(),
     rules: rules.default([]),
+    networksMatchNames: z.boolean().default(true),
+    upstreams: upstreams.default({}),
     workers: workers.default(DEFAULTS.workers),
     limits: limits.prefault({}),
     penalties: penalties.prefault({}),
@@ -115,8 +118,9 @@ export const configSchema = z
     metrics: metrics.optional(),
     control: control.optional(),
   })
-  .superRefine(({ listeners, passwords, groups, rules }, context) => {
-    for (const problem of ruleProblems(rules, listeners, groups !== undefined))
+  .superRefine(({ listeners, passwords, groups, rules, upstreams }, context) => {
+    const names = new Set(Object.keys(upstreams));
+    for (const problem of ruleProblems(rules, listeners, groups !== undefined, names))
       context.addIssue({ code: "custom", ...problem });
     if (passwords !== undefined) return;
     for (const [index, { methods, sources }] of listeners.entries()) {

@@ -124,6 +124,16 @@ export function parseRedirect(text: string): Redirect {
   throw wrong(expected, text);
 }
 
+/** @param text `proxy.example.test:1080`, `10.0.0.1:1080`, `[2001:db8::1]:1080` */
+export function parseProxyAddress(text: string): { host: string; port: number } {
+  const [, bracketed, plain = "", digits] =
+    /^(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (port >= 1 && port <= 0xffff && (bracketed === undefined || parseIp(bracketed) !== null))
+    return { host: bracketed ?? plain, port };
+  throw wrong("a name or an address, and a port, as proxy.example.test:1080 or [2001:db8::1]:1080", text);
+}
+
 /** @returns a keytab name for the library, always with its type */
 export function parseKeytab(text: string): string {
   const path = text.replace(/^FILE:/, "");

@@ -53,6 +53,7 @@ const session = z.strictObject({
   began: time,
   ...audited,
   address: text.nullable(),
+  upstream: text.nullable(),
   outcome: z.enum(["completed", "denied", "failed"]),
   rep: z.int().min(0).max(255).nullable(),
   bytesUp: count,

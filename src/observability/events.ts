@@ -67,8 +67,10 @@ export interface AuditSession extends Audited {
   type: "session";
   /** When the client connected, ISO 8601 in UTC. */
   began: string;
-  /** The peer of CONNECT or BIND, `address:port`. */
+  /** The peer of CONNECT or BIND, `address:port`: where it goes through an upstream, that. */
   address: string | null;
+  /** The upstream that was asked to connect, by its name in the configuration. */
+  upstream: string | null;
   outcome: "completed" | "denied" | "failed";
   /** REP of the last reply (RFC 1928 §6); null where no reply was sent. */
   rep: number | null;

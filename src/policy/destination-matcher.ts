@@ -37,6 +37,12 @@ export const anyDestination: Matcher = {
   found: ({ destination }) => `${show(destination)}: a rule's \`to\` must name it`,
 };
 
+/** A rule without `to` that leads to an upstream: what a name's addresses are is not known here, nor does it matter. */
+export const anyDestinationElsewhere: Matcher = {
+  ...anyDestination,
+  match: (facts) => (facts.destination.ip === null ? EVERY : anyDestination.match(facts)),
+};
+
 function show({ name, ip, port, protection }: Destination): string {
   const address = ip === null ? "" : ` ${ip}`;
   const what =
@@ -49,7 +55,8 @@ function show({ name, ip, port, protection }: Destination): string {
 function matchEntry(entry: DestinationPattern, destination: Destination, broad: boolean): Match["is"] {
   const { ip, port, protection } = destination;
   if (entry.ports !== null && (port < entry.ports.low || port > entry.ports.high)) return "no";
-  if ((entry.kind === "network" || entry.kind === "protected") && ip === null) return "unknown";
+  if ((entry.kind === "network" || entry.kind === "protected") && ip === null)
+    return destination.literal ? "no" : "unknown";
   if (!isSame(entry, destination, broad)) return "no";
   return broad || protection === null || isNamedBy(entry, protection) ? "yes" : "no";
 }

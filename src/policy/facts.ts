@@ -82,4 +82,6 @@ export interface Destination {
   readonly embedded: IpAddress | null;
   readonly port: number;
   readonly protection: Protection | null;
+  /** No network matches while there is a name alone. */
+  readonly literal: boolean;
 }

@@ -1,6 +1,6 @@
 import { anyMethod } from "./client-matchers.js";
 import { type Conditions, matchersOf } from "./conditions.js";
-import { anyDestination } from "./destination-matcher.js";
+import { anyDestination, anyDestinationElsewhere } from "./destination-matcher.js";
 import { type Client, type Facts, isAtLeast } from "./facts.js";
 import { type Match, type Matcher, NO, negated } from "./matcher.js";
 import { NO_TERMS, type Terms } from "./terms.js";
@@ -33,7 +33,7 @@ export class Rule {
     const { not = {}, ...conditions } = body;
     const asked = matchersOf(conditions, { broad: denies, asserted });
     const excepted = matchersOf(not, { broad: !denies, asserted });
-    this.#matchers = [...implicit(effect, body), ...asked, ...excepted.map(negated)];
+    this.#matchers = [...implicit(effect, body, terms), ...asked, ...excepted.map(negated)];
     const keys = asked.map(({ text }) => text);
     if (excepted.length > 0) keys.push(`not: { ${excepted.map(({ text }) => text).join(", ")} }`);
     this.text = keys.length === 0 ? `${effect}: {}` : `${effect}: { ${keys.join(", ")} }`;
@@ -78,10 +78,11 @@ export class Rule {
 }
 
 /** What holds where keys are left out. A deny of some clients means these, wherever they want to go: protected ones, too. */
-function implicit(effect: Effect, { to, method, not, ...others }: RuleBody): Matcher[] {
+function implicit(effect: Effect, { to, method, not, ...others }: RuleBody, { via }: Terms): Matcher[] {
   const asks = [method, not, ...Object.values(others)].some((value) => value !== undefined);
   const matchers: Matcher[] = [];
-  if (to === undefined && (effect === "allow" || !asks)) matchers.push(anyDestination);
+  if (to === undefined && (effect === "allow" || !asks))
+    matchers.push(via === null ? anyDestination : anyDestinationElsewhere);
   if (method === undefined && effect === "allow") matchers.push(anyMethod);
   return matchers;
 }

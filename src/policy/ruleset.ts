@@ -42,23 +42,29 @@ export class Ruleset {
   readonly needs: Needs;
   readonly #rules: readonly Rule[];
   readonly #isOwnListener: IsOwnListener;
+  readonly #literal: boolean;
 
-  /** @param isOwnListener asked on each judgement, so that it may know listeners that were opened later */
-  constructor(rules: readonly Rule[], isOwnListener: IsOwnListener) {
+  /**
+   * @param isOwnListener asked on each judgement, so that it may know listeners that were opened later
+   * @param literal networks match the addresses that clients ask for, and no name's: nothing is looked up to find a rule
+   */
+  constructor(rules: readonly Rule[], isOwnListener: IsOwnListener, literal = false) {
     this.#rules = rules;
     this.#isOwnListener = isOwnListener;
+    this.#literal = literal;
     this.needs = needsOf(rules);
   }
 
   /**
    * Before DNS.
    * @returns `deny` when no address the name could have would be allowed; `allow` when none matters, because the rule leads
-   *   elsewhere; else `resolve`
+   *   elsewhere or to an upstream, which is told the name; else `resolve`
    */
   evaluateName(request: NameRequest, trace?: Trace): Decision {
     const name = parseName(request.name);
     if (name === null) return notAName(request.name);
-    const destination = { name, ip: null, embedded: null, port: request.port, protection: null };
+    const literal = this.#literal;
+    const destination = { name, ip: null, embedded: null, port: request.port, protection: null, literal };
     const facts = { ...request, address: null, destination };
     let unknown = false;
     let lacking: Decision | null = null;
@@ -70,7 +76,8 @@ export class Ruleset {
       const { effect, because } = rule.verdict(facts.client);
       if (rule.effect === "deny" && match.is === "yes") return decided(rule, index, match.by, facts);
       if (effect === "allow") {
-        const elsewhere = match.is === "yes" && !unknown && rule.terms.redirect !== null;
+        const { redirect, via } = rule.terms;
+        const elsewhere = match.is === "yes" && !unknown && (redirect !== null || via !== null);
         return elsewhere
           ? decided(rule, index, match.by, facts)
           : undecided("resolve", `the addresses of ${name} decide`);
@@ -119,7 +126,7 @@ export class Ruleset {
     const parsedName = name === null ? null : parseName(name);
     if (name !== null && parsedName === null) return notAName(name);
     const protection = protectionOf(ip, port, this.#isOwnListener);
-    return { name: parsedName, ip, embedded: embeddedIpv4(ip), port, protection };
+    return { name: parsedName, ip, embedded: embeddedIpv4(ip), port, protection, literal: this.#literal };
   }
 }
 

@@ -22,6 +22,8 @@ export interface Terms {
   readonly limits: Allowance | null;
   /** Where to go instead: the administrator's word, which no rule judges again. */
   readonly redirect: Redirect | null;
+  /** The upstream that is asked to connect, by its name in the configuration. */
+  readonly via: string | null;
   /** Addresses of ours to connect from, at most one of a family; to the other family there is no way then. */
   readonly sourceAddresses: readonly string[] | null;
 }
@@ -59,5 +61,6 @@ export const NO_TERMS: Terms = {
   bandwidth: null,
   limits: null,
   redirect: null,
+  via: null,
   sourceAddresses: null,
 };

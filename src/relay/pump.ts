@@ -10,6 +10,7 @@ import { type Batch, writeBatch } from "./batch.js";
 import type { Carrier, CarrierOptions } from "./carrier.js";
 import { brokenBy, brokenEnd, cutOff, endProperly, holdOpen } from "./cut-off.js";
 import { Deadlines } from "./deadlines.js";
+import { CLEAR, type MessageProtection } from "./message-protection.js";
 
 export class Pump implements Carrier {
   readonly carried = { up: 0, down: 0 };
@@ -26,7 +27,7 @@ export class Pump implements Carrier {
     this.done = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    const { client, destination, protection, reply, rest } = options;
+    const { client, destination, protection, destinationProtection = CLEAR, reply, rest, early } = options;
     holdOpen(client);
     holdOpen(destination);
     const idleFor = () => performance.now() - this.#active;
@@ -34,7 +35,11 @@ export class Pump implements Carrier {
     if (reply.length > 0) forward(destination, client, { buffers: [reply], release: () => {} });
     if (rest.length > 0) {
       this.carried.up += rest.length;
-      forward(client, destination, { buffers: [rest], release: () => {} });
+      forward(client, destination, destinationProtection.seal(rest));
+    }
+    if (early !== undefined && early.length > 0) {
+      this.carried.down += early.length;
+      forward(destination, client, protection.seal(early));
     }
     this.#flow(
       client,
@@ -42,16 +47,24 @@ export class Pump implements Carrier {
       "client",
       options.upRates ?? [],
       (octets) => {
-        const batch = protection.open(octets);
-        for (const buffer of batch.buffers) this.carried.up += buffer.length;
-        return batch;
+        const plain = protection.open(octets);
+        for (const buffer of plain.buffers) this.carried.up += buffer.length;
+        return sealAll(destinationProtection, plain);
       },
       () => protection.end(),
     );
-    this.#flow(destination, client, "destination", options.downRates ?? [], (octets) => {
-      this.carried.down += octets.length;
-      return protection.seal(octets);
-    });
+    this.#flow(
+      destination,
+      client,
+      "destination",
+      options.downRates ?? [],
+      (octets) => {
+        const plain = destinationProtection.open(octets);
+        for (const buffer of plain.buffers) this.carried.down += buffer.length;
+        return sealAll(protection, plain);
+      },
+      () => destinationProtection.end(),
+    );
   }
 
   /** Ends both sides at once, with `reason`. */
@@ -70,7 +83,7 @@ export class Pump implements Carrier {
     name: string,
     rates: readonly Rate[],
     convert: (octets: Buffer) => Batch,
-    end?: () => void,
+    end: () => void,
   ): void {
     let waits = false;
     const goOn = () => {
@@ -101,7 +114,7 @@ export class Pump implements Carrier {
       const broken = brokenEnd(from);
       if (broken !== null) return this.abort(brokenBy(name, broken));
       try {
-        end?.();
+        end();
         endProperly(to);
       } catch (error) {
         this.abort(error as GssocksError);
@@ -128,6 +141,19 @@ export class Pump implements Carrier {
     this.#deadlines.stop();
     this.#finish(null);
   }
+}
+
+/** What was opened on one side, for the other one. */
+function sealAll(protection: MessageProtection, plain: Batch): Batch {
+  if (protection === CLEAR) return plain;
+  const sealed = plain.buffers.map((buffer) => protection.seal(buffer));
+  plain.release();
+  return {
+    buffers: sealed.flatMap(({ buffers }) => buffers),
+    release: () => {
+      for (const batch of sealed) batch.release();
+    },
+  };
 }
 
 /** Stops the sender while the receiver is behind. */

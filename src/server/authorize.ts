@@ -12,10 +12,14 @@ export type Asker = Pick<PolicyRequest, "client" | "command" | "time">;
 
 /** Where to go, and why that may be. */
 export interface Authorized {
-  /** Addresses that may be dialed, best first, each with the decision that allows it; at least one. */
+  /** The best of them. */
+  readonly decision: Decision;
+  /** Addresses that may be dialed, best first, each with the decision that allows it; none where an upstream dials. */
   readonly addresses: ReadonlyMap<string, Decision>;
   /** The one that was asked for, or what a rule wants in its place. */
   readonly port: number;
+  /** Who is to connect in our place, and what to. */
+  readonly upstream: { readonly name: string; readonly dst: Endpoint } | null;
 }
 
 /** A rule, or the absence of one, denies the destination. */
@@ -66,18 +70,36 @@ export async function authorize(
   if (name !== null) {
     const decision = ruleset.evaluateName({ client, command, time, name, port }, trace);
     if (decision.effect === "deny") throw new DeniedError(dst, decision);
-    const { redirect } = decision.terms;
-    if (decision.effect === "allow" && redirect !== null)
-      return redirected(redirect, port, decision, resolve);
+    if (decision.effect === "allow") {
+      const { redirect } = decision.terms;
+      return redirect === null ? led(dst, decision) : redirected(redirect, port, decision, resolve);
+    }
   }
   const addresses = host.kind === "domain" ? await resolve(host.name) : [host.address];
   const { allowed, denial } = ruleset.permitted({ client, command, time, name, port }, addresses, trace);
   const [first] = allowed;
   if (first === undefined) throw new DeniedError(dst, denial as Decision);
-  const { redirect } = first.decision.terms;
+  const { redirect, via } = first.decision.terms;
   if (redirect !== null) return redirected(redirect, port, first.decision, resolve);
-  const direct = allowed.filter(({ decision }) => decision.terms.redirect === null);
-  return { addresses: withSources(direct.map(({ address, decision }) => [address, decision])), port };
+  // The address that was judged: what the name means elsewhere is not known here.
+  if (via !== null) return led({ host: parseHost(first.address), port }, first.decision);
+  const direct = allowed.filter(({ decision: { terms } }) => terms.redirect === null && terms.via === null);
+  return dialed(
+    direct.map(({ address, decision }) => [address, decision]),
+    port,
+  );
+}
+
+/** By the upstream of the rule, which is told what is asked for. */
+function led(dst: Endpoint, decision: Decision): Authorized {
+  const upstream = { name: decision.terms.via as string, dst };
+  return { decision, addresses: new Map(), port: dst.port, upstream };
+}
+
+function dialed(ways: readonly (readonly [string, Decision])[], port: number): Authorized {
+  const addresses = withSources(ways);
+  const [decision] = addresses.values();
+  return { decision: decision as Decision, addresses, port, upstream: null };
 }
 
 /** Where a rule leads instead, which is not judged. */
@@ -88,8 +110,12 @@ async function redirected(
   resolve: Resolve,
 ): Promise<Authorized> {
   const target = parseHost(host);
+  if (decision.terms.via !== null) return led({ host: target, port: port ?? asked }, decision);
   const addresses = target.kind === "domain" ? await resolve(target.name) : [target.address];
-  return { addresses: withSources(addresses.map((address) => [address, decision])), port: port ?? asked };
+  return dialed(
+    addresses.map((address) => [address, decision]),
+    port ?? asked,
+  );
 }
 
 /** Those to which there is a way from an address of ours that the rule names. */

@@ -1,7 +1,7 @@
 /** What a request asks for (RFC 1928 §4), once it is known who asks: judged by the rules, then done. */
 import type { Socket } from "node:net";
 import { GssocksError, PeerError, PolicyError } from "../errors.js";
-import type { AuditDecision, AuditGate, Observer } from "../observability/events.js";
+import type { AuditGate, Observer } from "../observability/events.js";
 import { type AuthMethodName, isProven } from "../policy/auth-methods.js";
 import type { Decision } from "../policy/decision.js";
 import type { Client, CommandName } from "../policy/facts.js";
@@ -14,16 +14,17 @@ import type { CarrierOptions } from "../relay/carrier.js";
 import type { DatagramProtection } from "../relay/datagram-protection.js";
 import { Dialing } from "../relay/dialer.js";
 import { facingAddress } from "../relay/facing-address.js";
-import { LruMap } from "../relay/lru-map.js";
 import type { Resolver } from "../relay/resolver.js";
 import { UdpAssociation } from "../relay/udp-associate.js";
 import { Association, type AssociationTimeouts } from "./association.js";
-import { type Authorized, DeniedError, NoSourceError, severityOf, sourceFor } from "./authorize.js";
+import { AssociationDestinations } from "./association-destinations.js";
+import { type Authorized, DeniedError, NoSourceError, sourceFor } from "./authorize.js";
 import { isVerified, Judge } from "./judge.js";
+import { type Decided, judgement } from "./judgement.js";
 import { LimitError, type Limits } from "./limits.js";
 import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
-import { RefusedDestinations } from "./refused-destinations.js";
 import type { SessionRecord } from "./session-record.js";
+import { NotThroughError, type Through, type Upstreams } from "./upstream.js";
 
 const COMMANDS: Readonly<Record<number, CommandName>> = {
   [CMD.CONNECT]: "connect",
@@ -60,6 +61,7 @@ export interface CommandOptions {
   ruleset: Ruleset;
   resolver: Resolver;
   outgoing: OutgoingConnections;
+  upstreams: Upstreams;
   limits: Limits;
   /** Milliseconds; Infinity for no limit. */
   timeouts: AssociationTimeouts & { connect: number; bind: number };
@@ -85,10 +87,9 @@ export class Command {
   readonly #record: SessionRecord;
   readonly #options: CommandOptions;
   #destination: Socket | null = null;
+  #through: Through | null = null;
   #association: Association | null = null;
-  #refused: RefusedDestinations | null = null;
-  /** Destinations of an association that were told of; judgements are made anew now and then. */
-  #allowed: LruMap<true> | null = null;
+  #destinations: AssociationDestinations | null = null;
   #forget: () => void = () => {};
   #dialing: Dialing | null = null;
   #closed = false;
@@ -104,6 +105,11 @@ export class Command {
   /** Of CONNECT and BIND, paused. */
   get destination(): Socket | null {
     return this.#destination;
+  }
+
+  /** What lies between us and the destination, where that is an upstream. */
+  get through(): Through | null {
+    return this.#through;
   }
 
   get association(): Association | null {
@@ -161,11 +167,12 @@ export class Command {
 
   /** @param destination close that too: nobody else looks after it */
   close(destination: boolean): void {
-    this.#refused?.close();
+    this.#destinations?.close();
     this.#closed = true;
     this.#dialing?.abort();
     this.#forget();
     if (destination) this.#destination?.destroy();
+    this.#through?.close();
     if (this.#association === null) return;
     this.#association.close();
     const { subject } = this.#record;
@@ -180,10 +187,12 @@ export class Command {
     return this.#judge?.again(this.#association) ?? null;
   }
 
-  async #connect(dst: Endpoint, judge: Judge, { method, reply }: Asking): Promise<void> {
-    const { addresses, port } = await this.#authorize(dst, judge, method);
+  async #connect(dst: Endpoint, judge: Judge, asking: Asking): Promise<void> {
+    const { method, reply } = asking;
+    const { addresses, port, upstream, decision } = await this.#authorize(dst, judge, method);
     if (this.#closed) return;
     this.#record.enter("connect");
+    if (upstream !== null) return this.#connectThrough(upstream, decision, asking);
     const from = (address: string) => sourceFor(address, addresses.get(address)?.terms.sourceAddresses ?? []);
     this.#dialing = new Dialing([...addresses.keys()], port, this.#options.timeouts.connect, from);
     const { address, socket } = await this.#dialing.done;
@@ -193,13 +202,28 @@ export class Command {
     reply(endpoint(socket.localAddress, socket.localPort));
   }
 
+  async #connectThrough(
+    { name, dst }: NonNullable<Authorized["upstream"]>,
+    decision: Decision,
+    { method, reply, signal }: Asking,
+  ): Promise<void> {
+    this.#record.known.upstream = name;
+    const asked = { delegated: null, hops: 0, signal: signal() };
+    const through = await this.#options.upstreams.connect(name, dst, asked);
+    this.#through = through;
+    if (this.#closed) through.close();
+    this.#joined(through.socket, decision, method);
+    reply(through.bnd);
+  }
+
   /**
    * A socket to which the peer that DST.ADDR names may connect, and two replies: where that is, and who did. Where
    * DST.ADDR is 0.0.0.0 or ::, every peer may that the rules allow as a destination.
    */
   async #bind(dst: Endpoint, judge: Judge, { method, reply, signal }: Asking): Promise<void> {
-    const { addresses } = await this.#authorize(dst, judge, method);
+    const { addresses, upstream } = await this.#authorize(dst, judge, method);
     if (this.#closed) return;
+    if (upstream !== null) throw new NotThroughError("bind", upstream.name);
     const { commands, timeouts } = this.#options;
     const [first = ""] = addresses.keys();
     const anybody = first === "0.0.0.0" || first === "::";
@@ -222,18 +246,19 @@ export class Command {
   async #associate(announced: Endpoint, judge: Judge, { method, datagrams, reply }: Asking): Promise<void> {
     const { commands, timeouts } = this.#options;
     await this.#admit(method, null);
-    await this.#decided(announced, { addresses: new Map(), port: announced.port });
+    await this.#decided(announced, null);
     if (this.#closed) return;
     const { ports, advertise, destinations, datagramsPerSecond, fromAnyone } = commands.udp;
-    this.#allowed = new LruMap(destinations);
-    this.#refused = new RefusedDestinations(destinations, (...refused) => this.#tellRefused(...refused));
+    const judged = { tell: (...decision: Decided) => this.#tellDecision(...decision), ...this.#options };
+    const judgedDestinations = new AssociationDestinations(destinations, judge, this.#record.subject, judged);
+    this.#destinations = judgedDestinations;
     const relay = await UdpAssociation.open({
       address: this.#socket.localAddress as string,
       advertised: advertise ?? undefined,
       ports,
       client: { address: this.#socket.remoteAddress as string, announced },
       protection: datagrams(),
-      authorize: (dst) => this.#authorizeDatagrams(dst, judge),
+      authorize: (dst) => judgedDestinations.authorize(dst),
       limits: { destinations, datagramsPerSecond },
       rates: this.#record.quota.rates(null),
       fromAnyone,
@@ -246,9 +271,9 @@ export class Command {
   async #authorize(dst: Endpoint, judge: Judge, method: AuthMethodName): Promise<Authorized> {
     try {
       const authorized = await judge.grant(dst);
-      const [first] = authorized.addresses.values();
-      this.#record.known.rule = first?.rule ?? null;
-      await this.#admit(method, first ?? null);
+      const { decision } = authorized;
+      this.#record.known.rule = decision.rule;
+      await this.#admit(method, decision);
       await this.#decided(dst, authorized);
       return authorized;
     } catch (error) {
@@ -271,60 +296,16 @@ export class Command {
   }
 
   /** Fulfilled when the record is written: nothing may come of the decision before. */
-  #decided(dst: Endpoint, outcome: Authorized | GssocksError): Promise<void> {
+  #decided(dst: Endpoint, outcome: Authorized | GssocksError | null): Promise<void> {
     this.#tellDecision(dst, outcome);
     return this.#options.audit.written();
   }
 
   /** None follows the session's own record. */
-  #tellDecision(dst: Endpoint, outcome: Authorized | GssocksError, untold = 0): void {
+  #tellDecision(...[dst, outcome, untold = 0]: Decided): void {
     if (this.#closed) return;
     const judged = { destination: formatEndpoint(dst), ...judgement(outcome) };
     this.#options.observer({ type: "decision", record: this.#record.decided(judged, untold) });
-  }
-
-  async #authorizeDatagrams(dst: Endpoint, judge: Judge): Promise<string[]> {
-    try {
-      const authorized = await judge.datagrams(dst);
-      this.#tellAllowed(dst, authorized);
-      await this.#options.audit.room();
-      return [...authorized.addresses.keys()];
-    } catch (error) {
-      if (error instanceof GssocksError) this.#refused?.add(dst, error);
-      this.#allowed?.delete(formatEndpoint(dst));
-      await this.#options.audit.room();
-      throw error;
-    }
-  }
-
-  #tellAllowed(dst: Endpoint, authorized: Authorized): void {
-    const destination = formatEndpoint(dst);
-    const [[address, decision] = ["", undefined]] = authorized.addresses;
-    const { rule = null, terms = NO_TERMS } = decision ?? {};
-    if (this.#allowed?.get(destination)) return;
-    this.#allowed?.set(destination, true);
-    this.#refused?.forget(dst);
-    const { subject } = this.#record;
-    const { severity } = terms;
-    this.#options.observer({ type: "destination-allowed", subject, destination, address, rule, severity });
-    this.#tellDecision(dst, authorized);
-  }
-
-  #tellRefused(dst: Endpoint, error: GssocksError, untold: number): void {
-    const { subject } = this.#record;
-    const { code, message: reason } = error;
-    const destination = formatEndpoint(dst);
-    const severity = severityOf(error);
-    this.#options.observer({
-      type: "destination-refused",
-      subject,
-      destination,
-      code,
-      reason,
-      untold,
-      severity,
-    });
-    this.#tellDecision(dst, error, untold);
   }
 
   #joined(destination: Socket, decision: Decision | undefined, method: AuthMethodName): void {
@@ -342,20 +323,6 @@ export class Command {
     const { severity } = this.#terms;
     observer({ type: "connected", subject, address: known.address, bound: formatEndpoint(local), severity });
   }
-}
-
-function judgement(
-  outcome: Authorized | GssocksError,
-): Pick<AuditDecision, "decision" | "addresses" | "rule" | "code" | "reason"> {
-  if (outcome instanceof GssocksError) {
-    const { code, message: reason } = outcome;
-    const decision = outcome instanceof PolicyError ? "deny" : null;
-    const rule = outcome instanceof DeniedError ? outcome.decision.rule : null;
-    return { decision, addresses: [], rule, code, reason };
-  }
-  const [first] = outcome.addresses.values();
-  const { rule, reason } = first ?? { rule: null, reason: "each destination is judged when it is sent to" };
-  return { decision: "allow", addresses: [...outcome.addresses.keys()], rule, code: null, reason };
 }
 
 function addressOf(socket: Socket, end: "local" | "remote"): TcpAddress {

@@ -325,12 +325,14 @@ export class Connection {
     if (this.#options.fastPath) this.#sealed?.accelerate();
     const reply = Buffer.concat(this.#reply.buffers);
     this.#reply.release();
+    const { through } = this.#command;
     this.#carrier = carry({
       client: this.#handOver(),
       destination: this.#command.destination as Socket,
       protection: this.#protection ?? CLEAR,
       reply,
       rest,
+      ...(through === null ? {} : { destinationProtection: through.protection, early: through.early }),
       ...this.#command.bounds(),
     });
     this.#relaying(this.#carrier);

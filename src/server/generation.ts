@@ -14,6 +14,7 @@ import type { ListenerOptions, ServerOptions } from "./server.js";
 import type { QuotaParts } from "./session-quota.js";
 import type { Session } from "./sessions.js";
 import { TlsAcceptor } from "./tls-acceptor.js";
+import { NO_UPSTREAMS, type Upstreams } from "./upstream.js";
 
 /** How often it is looked whether anybody still needs what is to be closed, in ms. */
 const LOOK_AGAIN = 1000;
@@ -31,6 +32,7 @@ export class Generation {
   readonly limits: Limits;
   readonly penalties: Penalties;
   readonly ruleset: Ruleset;
+  readonly upstreams: Upstreams;
   directory = new Directory({ sources: [], maxAge: 0 });
   readonly services: AuthServices = { gssapi: null, password: null, ident: null };
   readonly #tls = new Map<ListenerOptions, TlsAcceptor>();
@@ -55,7 +57,8 @@ export class Generation {
     this.options = options;
     this.limits = new Limits(options.limits, quotas);
     this.penalties = new Penalties(options.penalties, quotas.places);
-    this.ruleset = new Ruleset(options.rules, isOwnListener);
+    this.ruleset = new Ruleset(options.rules, isOwnListener, options.networksMatchNames === false);
+    this.upstreams = options.upstreams?.() ?? NO_UPSTREAMS;
   }
 
   async #open({ throttle, renewed }: GenerationParts): Promise<void> {
@@ -98,6 +101,7 @@ export class Generation {
   close(): void {
     clearInterval(this.#retiring);
     for (const tls of this.#tls.values()) tls.close();
+    this.upstreams.close();
     this.services.gssapi?.close();
     this.services.password?.close();
   }

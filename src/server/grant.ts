@@ -17,22 +17,24 @@ export interface Grant {
   readonly port: number;
   /** That a rule wanted, and which no rule has judged. */
   readonly redirect: Redirect | null;
+  /** The upstream that was asked. */
+  readonly via: string | null;
 }
 
 export function grantOf(
   dst: Endpoint,
   ruleset: Ruleset,
   asker: Asker,
-  { addresses, port }: Authorized,
+  { decision: { terms }, addresses, port }: Authorized,
 ): Grant {
-  const [first] = addresses.values();
   return {
     dst,
     ruleset,
     asker,
     addresses: [...addresses.keys()],
     port,
-    redirect: first?.terms.redirect ?? null,
+    redirect: terms.redirect,
+    via: terms.via,
   };
 }
 
@@ -60,18 +62,19 @@ export function denialOf(
 }
 
 /**
- * A destination that a rule had replaced stays while the rules replace it with the same one, or allow what they led to.
- * What can't be found out, for a name does not resolve any more, denies nothing.
+ * A destination that a rule had replaced stays while the rules replace it with the same one, or allow what they led to; one
+ * that an upstream connects to, while they allow it. What can't be found out, for a name does not resolve any more, denies
+ * nothing.
  */
-export async function redirectedDenial(
-  { dst, addresses, port, redirect }: Grant,
+export async function elsewhereDenial(
+  { dst, addresses, port, redirect, via }: Grant,
   ruleset: Ruleset,
   asker: Asker,
   resolve: Resolve,
 ): Promise<Decision | null> {
   try {
-    const [first] = (await authorize(ruleset, dst, asker, resolve)).addresses.values();
-    if (isDeepStrictEqual(first?.terms.redirect, redirect)) return null;
+    const { decision } = await authorize(ruleset, dst, asker, resolve);
+    if (via !== null || isDeepStrictEqual(decision.terms.redirect, redirect)) return null;
   } catch (error) {
     return error instanceof DeniedError ? error.decision : null;
   }

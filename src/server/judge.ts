@@ -7,7 +7,7 @@ import type { Ruleset } from "../policy/ruleset.js";
 import { type Endpoint, plainAddress } from "../protocol/address.js";
 import type { Resolver } from "../relay/resolver.js";
 import { type Asker, type Authorized, authorize, type Resolve } from "./authorize.js";
-import { denialOf, firstDenial, type Grant, grantOf, RulesChangedError, redirectedDenial } from "./grant.js";
+import { denialOf, elsewhereDenial, firstDenial, type Grant, grantOf, RulesChangedError } from "./grant.js";
 
 export interface JudgeOptions {
   /** Those in force whenever it is looked. */
@@ -93,9 +93,9 @@ export class Judge {
     const grant = this.#grant;
     if (grant === null) return null;
     const denial =
-      grant.redirect === null
+      grant.redirect === null && grant.via === null
         ? firstDenial(grant, ruleset, asker)
-        : await redirectedDenial(grant, ruleset, asker, this.#resolve);
+        : await elsewhereDenial(grant, ruleset, asker, this.#resolve);
     if (denial !== null) return new RulesChangedError(grant.dst, denial);
     this.#grant = { ...(this.#grant ?? grant), ruleset, asker };
     return null;

@@ -37,6 +37,7 @@ import { SessionRecord } from "./session-record.js";
 import { type Progress, Sessions } from "./sessions.js";
 import { localCounts } from "./shared-counts.js";
 import type { TlsAcceptor, TlsOptions } from "./tls-acceptor.js";
+import type { Upstreams } from "./upstream.js";
 
 export interface ListenerOptions extends ListenerAddress, MethodPolicy {
   /** Best first. */
@@ -61,6 +62,10 @@ export interface ServerOptions extends CommandSettings {
   /** Where `gssocks identd` asks us; null for nowhere. */
   identd: IdentdSocketOptions | null;
   rules: readonly Rule[];
+  /** false: a rule's networks match the addresses that clients ask for, and no name's. Default true. */
+  networksMatchNames?: boolean;
+  /** Opens those that rules lead to (`via`); null where none does. */
+  upstreams: (() => Upstreams) | null;
   /** Those of this process beside `listeners`: protected destinations as they are. */
   ownListeners?: () => readonly Listener["bound"][];
   limits: SessionLimits;
@@ -222,7 +227,7 @@ export class Server {
   /** What the sessions of one listener have in common. */
   #sessionOptions(
     listener: ListenerOptions,
-    { options, services, limits, penalties }: Generation,
+    { options, services, limits, penalties, upstreams }: Generation,
   ): ClientSessionOptions {
     const { commands, bind, udp, timeouts, fastPath } = options;
     // Of all that is said here, the rules and what they ask are those in force whenever it is looked.
@@ -244,6 +249,7 @@ export class Server {
       resolver: this.#resolver,
       commands: { commands, bind, udp },
       outgoing: this.#outgoing,
+      upstreams,
       limits,
       slowDown: (address, code) => penalties.slowDown(plainAddress(address), code),
       timeouts,

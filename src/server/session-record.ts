@@ -27,6 +27,7 @@ type Known = Pick<
   | "command"
   | "destination"
   | "address"
+  | "upstream"
   | "rule"
   | "rep"
 >;
@@ -51,6 +52,7 @@ export class SessionRecord {
     command: null,
     destination: null,
     address: null,
+    upstream: null,
     rule: null,
     rep: null,
   };
@@ -203,6 +205,7 @@ export class SessionRecord {
       command: known.command,
       destination: known.destination,
       address: known.address,
+      upstream: known.upstream,
       rule: known.rule,
       outcome: outcome(error),
       code: error?.code ?? null,

@@ -62,6 +62,8 @@ test("the smallest configuration gets the defaults, and denies everything", () =
     passwords: null,
     workers: 1,
     groups: null,
+    networksMatchNames: true,
+    upstreams: {},
     limits: {
       ...NO_LIMITS,
       sessions: 10_000,
@@ -125,6 +127,24 @@ gssapi:
   mechanisms: [spnego, iakerb, ntlmssp, 1.2.840.113554.1.2.2]
   fastPath: false
 passwords: { file: /etc/gssocks/users }
+networksMatchNames: false
+upstreams:
+  outside:
+    proxies: ["proxy.example.test:1080", { address: "[2001:db8::1]:1", targetName: socks@proxy.example.test }]
+    srv: example.test
+    order: round-robin
+    protocol: http
+    method: password
+    user: { name: proxy, file: /etc/gssocks/secret }
+    tls: { authorities: /etc/gssocks/ca.pem, name: proxy.example.test, channelBindings: tls-exporter }
+    gssapi:
+      protectionLevels: [integrity]
+      service: socks
+      ccache: FILE:/run/gssocks/ccache
+      clientKeytab: FILE:/etc/gssocks/client.keytab
+      principal: proxy@EXAMPLE.TEST
+      mechanism: spnego
+      nec: true
 rules:
   - deny: { to: ["*.bank.test", "10.9.0.0/16"] }
   - allow: { method: [empty, none] }
@@ -193,6 +213,35 @@ control: { socket: /run/proxy/control }
       fastPath: false,
     },
     passwords: { file: "/etc/gssocks/users" },
+    networksMatchNames: false,
+    upstreams: {
+      outside: {
+        proxies: [
+          { host: "proxy.example.test", port: 1080, targetName: undefined },
+          { host: "2001:db8::1", port: 1, targetName: "socks@proxy.example.test" },
+        ],
+        srv: "example.test",
+        order: "round-robin",
+        protocol: "http",
+        method: "password",
+        user: { name: "proxy", file: "/etc/gssocks/secret" },
+        tls: {
+          authorities: "/etc/gssocks/ca.pem",
+          name: "proxy.example.test",
+          channelBindings: "tls-exporter",
+        },
+        gssapi: {
+          protectionLevels: ["integrity"],
+          service: "socks",
+          credential: "own",
+          ccache: "FILE:/run/gssocks/ccache",
+          clientKeytab: "FILE:/etc/gssocks/client.keytab",
+          principal: "proxy@EXAMPLE.TEST",
+          mechanism: "1.3.6.1.5.5.2",
+          nec: true,
+        },
+      },
+    },
     workers: "auto",
     limits: {
       ...NO_LIMITS,
@@ -284,7 +333,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
       "16|limits.perSource.sessions|expected a whole number, found the number 1.5",
       '18|timeouts.idle|expected a number with its unit, as "500ms", "30s", "5m" or "8h", or "never", found the number 30',
       '19|log.level|expected one of fatal, error, warn, info, debug, trace, silent, found "loud"',
-      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, groups, rules, workers, limits, penalties, timeouts, log, audit, identd, metrics, control",
+      "20|relay|unknown key; expected one of listeners, gssapi, passwords, commands, bind, udp, ident, groups, rules, networksMatchNames, upstreams, workers, limits, penalties, timeouts, log, audit, identd, metrics, control",
       '21|identd.address|expected an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML), found "localhost"',
       '21|identd.socket|expected an absolute path of at most 103 octets, found "run"',
       '21|identd.answer|expected one of user, token, found "name"',

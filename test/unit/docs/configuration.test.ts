@@ -62,6 +62,7 @@ const AROUND: Readonly<Record<string, object>> = {
   groups: { file: "/g" },
   "passwords.ldap": { url: "ldaps://h", base: "dc=test" },
   "audit.transport": { target: "t" },
+  "upstreams.u": { proxies: ["p:1"] },
 };
 
 /** A configuration with `value` at `path`, in which a key of `listeners` is one of the first listener. */
@@ -88,7 +89,9 @@ test("the defaults are those that docs/configuration.md tells", () => {
       else if (line.startsWith("| key |")) prefix = "";
       const [, key, value] = /^\| `([\w.]+)` \|.* \| `([^`]+)` \|$/.exec(line) ?? [];
       if (key === undefined || value === undefined) continue;
-      const path = `${section}.${prefix}${key}`;
+      // Of a set of sections, one.
+      const one = section === "upstreams" ? "upstreams.u" : section;
+      const path = `${one}.${prefix}${key}`;
       const silent = parseConfig(withValue(path, undefined), path);
       assert.deepEqual(parseConfig(withValue(path, parse(value)), path), silent, `${path}: not ${value}`);
       told += 1;

@@ -39,6 +39,7 @@ export function session(destination: string, more: Partial<AuditSession> = {}): 
     began: "2026-01-02T03:04:04.678Z",
     destination,
     address: "192.0.2.7:80",
+    upstream: null,
     outcome: "completed",
     reason: "both sides ended",
     rep: 0,

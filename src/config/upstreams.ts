@@ -1,0 +1,65 @@
+/** The `upstreams` part of the configuration file: proxies that rules lead to, by name. */
+import * as z from "zod";
+import { distinct, file, protectionLevels, text } from "./fields.js";
+import { parseMechanism, parseProxyAddress, parseTargetName, parseText } from "./values.js";
+
+const word = (expected: string, shape: RegExp) =>
+  text(expected, (value) => parseText(value, shape, expected));
+
+const address = text("a name or an address, and a port, as proxy.example.test:1080", parseProxyAddress);
+
+const proxy = z.union([
+  address.transform((proxy) => ({ ...proxy, targetName: undefined })),
+  z
+    .strictObject({
+      address,
+      targetName: text("service@host or service/host@REALM", parseTargetName).optional(),
+    })
+    .transform(({ address, targetName }) => ({ ...address, targetName })),
+]);
+
+const gssapi = z.strictObject({
+  protectionLevels: protectionLevels.default(["confidentiality"]),
+  service: word("a service's name, as rcmd or socks", /^[A-Za-z0-9_-]+$/).default("rcmd"),
+  credential: z.enum(["own", "delegated"]).default("own"),
+  ccache: word("a credential cache, as FILE:/run/gssocks/ccache", /^[^\0]+$/).optional(),
+  clientKeytab: word("a keytab, as FILE:/etc/gssocks/client.keytab", /^[^\0]+$/).optional(),
+  principal: word("a principal, as proxy@EXAMPLE.TEST", /^[^\0\s]+$/).optional(),
+  mechanism: text("a mechanism's name or OID", parseMechanism).optional(),
+  nec: z.boolean().default(false),
+});
+
+const tls = z.strictObject({
+  authorities: file.optional(),
+  pin: word("sha256// and 44 characters of base64", /^(sha256\/\/)?[A-Za-z0-9+/]{43}=$/).optional(),
+  name: word("the name that the proxy's certificate bears", /^[A-Za-z0-9._:-]+$/).optional(),
+  channelBindings: z.enum(["tls-server-end-point", "tls-exporter"]).default("tls-server-end-point"),
+});
+
+const upstream = z
+  .strictObject({
+    proxies: distinct(proxy, "name at least one proxy").optional(),
+    srv: word("a domain, as example.test", /^[A-Za-z0-9._-]+$/).optional(),
+    order: z.enum(["first", "round-robin"]).default("first"),
+    protocol: z.enum(["socks5", "http"]).default("socks5"),
+    method: z.enum(["gssapi", "password", "none"]).default("gssapi"),
+    gssapi: gssapi.prefault({}),
+    user: z.strictObject({ name: z.string().min(1).max(255), file }).optional(),
+    tls: tls.optional(),
+  })
+  .superRefine(({ proxies, srv, method, user, gssapi }, context) => {
+    const problem = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
+    if (proxies === undefined && srv === undefined) problem(["proxies"], "expected proxies, srv or both");
+    if ((method === "password") !== (user !== undefined))
+      problem(["user"], "the method password and the key user belong together");
+    const { credential, ccache, clientKeytab, principal } = gssapi;
+    if (credential === "delegated" && [ccache, clientKeytab, principal].some((each) => each !== undefined))
+      problem(["gssapi"], "the user's credential has no ccache, clientKeytab or principal of ours");
+  });
+
+export const upstreams = z.record(
+  z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "a name of letters, digits, - and _" }),
+  upstream,
+);
+
+export type UpstreamConfig = z.output<typeof upstream>;
