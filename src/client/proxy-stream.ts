@@ -17,7 +17,7 @@ export class ProxyStream extends Duplex {
   readonly sealed = { sent: 0, received: 0 };
   readonly #socket: Socket;
   readonly #protection: MessageProtection;
-  readonly #context: SecurityContext;
+  readonly #context: SecurityContext | null;
 
   /** Takes over what was opened. */
   constructor({ socket, context, protection, session, rest }: Opened) {
@@ -69,7 +69,7 @@ export class ProxyStream extends Duplex {
     // An unfinished transfer ends in a reset: RFC 1961 has no end mark of its own.
     cutOff(this.#socket);
     this.#protection.close();
-    this.#context.close();
+    this.#context?.close();
     callback(error);
   }
 

@@ -45,19 +45,19 @@ export async function udpAssociate(options: ProxyOptions): Promise<UdpAssociatio
     });
     association.once("close", () => {
       protection.close();
-      context.close();
+      context?.close();
     });
     return association;
   } catch (error) {
     socket.close();
     control.destroy();
     protection.close();
-    context.close();
+    context?.close();
     throw error;
   }
 }
 
 function datagramsOf({ context, protection }: Opened) {
-  if (!(protection instanceof ContextProtection)) return CLEAR_DATAGRAMS;
+  if (context === null || !(protection instanceof ContextProtection)) return CLEAR_DATAGRAMS;
   return new ContextDatagramProtection(context, protection.level);
 }

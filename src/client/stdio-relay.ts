@@ -40,7 +40,7 @@ export function relayStdio({ socket, context, protection, rest }: Opened): Promi
   }
   socket.destroy();
   protection.close();
-  context.close();
+  context?.close();
   return relay.done.then((outcome) => {
     const error = errorOf(outcome);
     if (error !== null) throw error;

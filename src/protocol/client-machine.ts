@@ -1,11 +1,14 @@
 /**
- * The client's half of SOCKS5 with the GSS-API method, as a pure machine: the mirror image of server-machine, under the
- * same rules (octets are the socket's until `protect` and opened plaintext after it; the driver seals what follows).
+ * The client's half of SOCKS5, as a pure machine: the mirror image of server-machine, under the same rules (octets are
+ * the socket's until `protect` and opened plaintext after it; the driver seals what follows).
  *
  *     state            input              effects                              next
  *     ---------------  -----------------  -----------------------------------  ---------------
  *     idle             start              send METHODS                         method
- *     method           octets: METHOD     init (no token)                      initiating
+ *     method           octets: METHOD     method; gssapi: init (no token)      initiating
+ *                                         password: send RFC 1929's message    status
+ *                                         none: send request                   reply
+ *     status           octets: STATUS     send request                         reply
  *     initiating       initiated, more    send mtyp 1                          token
  *                      initiated, done    send mtyp 1, when there is a token   confirm
  *                                         seal-level, when there is none       level
@@ -15,62 +18,41 @@
  *                      … bare, NEC        protect, send request                reply
  *     opening-level    level-opened       protect, send request                reply
  *     reply            octets: reply      relay                                relaying
+ *                      … of a BIND        bound                                second-reply
+ *     second-reply     octets: reply      relay                                relaying
  *     any open state   ended, failed,     refuse                               closed
  *                      or bad octets
  */
 import { type GssocksError, NetworkError, PeerError, PolicyError } from "../errors.js";
-import { type Endpoint, formatEndpoint } from "./address.js";
-import { METHOD, MTYP, REP } from "./constants.js";
+import { formatEndpoint } from "./address.js";
+import {
+  CLOSED_IN,
+  type ClientEffect,
+  type ClientInput,
+  type ClientMachineOptions,
+  type ClientMethod,
+  type ClientState,
+} from "./client-state.js";
+import { CMD, METHOD, MTYP, REP, STATUS } from "./constants.js";
 import { encodeGssapiMessage, takeGssapiMessage } from "./gssapi-message.js";
+import { hopMark } from "./hop-mark.js";
 import { encodeMethods, takeMethod } from "./method-selection.js";
-import { levelFromOctets, type ProtectionLevel } from "./protection-level.js";
+import { levelFromOctets } from "./protection-level.js";
 import { ReceiveBuffer } from "./receive-buffer.js";
 import { describeRep, takeReply } from "./reply.js";
 import { encodeRequest } from "./request.js";
+import { encodeCredentials, takeStatus } from "./username-password.js";
 
 /** One whole message of 64 KiB and one read of the socket behind it. */
 const RECEIVE_LIMIT = 2 * 65536 + 1024;
 
 const MAX_LEGS = 16;
 
-export type ClientState =
-  | "idle"
-  | "method"
-  | "initiating"
-  | "token"
-  | "confirm"
-  | "level"
-  | "opening-level"
-  | "reply"
-  | "relaying"
-  | "closed";
-
-export type ClientInput =
-  | { type: "start" }
-  | { type: "octets"; octets: Uint8Array }
-  | { type: "initiated"; complete: boolean; token: Buffer | null }
-  | { type: "level-opened"; octets: Uint8Array }
-  | { type: "ended" }
-  | { type: "failed"; error: GssocksError };
-
-export type ClientEffect =
-  | { type: "send"; octets: Buffer }
-  | { type: "init"; token: Buffer | null }
-  | { type: "seal-level"; level: ProtectionLevel; nec: boolean }
-  | { type: "open-level"; token: Buffer }
-  | { type: "protect"; level: ProtectionLevel; rest: Buffer }
-  | { type: "relay"; bnd: Endpoint; rest: Buffer }
-  | { type: "refuse"; state: ClientState; error: GssocksError };
-
-export interface ClientMachineOptions {
-  /** CONNECT or UDP ASSOCIATE: one reply is expected. */
-  cmd: number;
-  dst: Endpoint;
-  /** Levels the caller accepts, the one to offer first. */
-  levels: readonly [ProtectionLevel, ...ProtectionLevel[]];
-  /** Send the level bare, and take a bare answer. */
-  nec: boolean;
-}
+const NUMBERS: Readonly<Record<ClientMethod, number>> = {
+  gssapi: METHOD.GSSAPI,
+  password: METHOD.USERNAME_PASSWORD,
+  none: METHOD.NO_AUTHENTICATION,
+};
 
 type Handler<Type extends ClientInput["type"]> = (
   machine: ClientMachine,
@@ -86,12 +68,14 @@ type Row = {
 const table: { readonly [State in ClientState]: Row } = {
   idle: { start: (machine) => machine.start() },
   method: { parse: (machine) => machine.takeMethod() },
+  status: { parse: (machine) => machine.takeStatus() },
   initiating: { initiated: (machine, input) => machine.initiated(input) },
   token: { parse: (machine) => machine.takeToken() },
   confirm: { parse: (machine) => machine.takeConfirmation() },
   level: { parse: (machine) => machine.takeLevel() },
   "opening-level": { "level-opened": (machine, input) => machine.agree(input.octets) },
   reply: { parse: (machine) => machine.takeReply() },
+  "second-reply": { parse: (machine) => machine.takeSecondReply() },
   relaying: {},
   closed: {},
 };
@@ -147,24 +131,50 @@ export class ClientMachine {
   /** @internal */
   start(): ClientEffect[] {
     this.#state = "method";
-    return [{ type: "send", octets: encodeMethods([METHOD.GSSAPI]) }];
+    const { methods, hops } = this.#options;
+    const numbers = methods.map((method) => NUMBERS[method]);
+    if (hops !== undefined) numbers.push(hopMark(hops));
+    return [{ type: "send", octets: encodeMethods(numbers) }];
   }
 
   /** @internal */
   takeMethod(): ClientEffect[] | null {
-    const method = takeMethod(this.#received);
-    if (method === null) return null;
-    if (method === METHOD.NO_ACCEPTABLE) {
+    const number = takeMethod(this.#received);
+    if (number === null) return null;
+    const { methods } = this.#options;
+    if (number === METHOD.NO_ACCEPTABLE) {
       throw new PolicyError(
         "NO_ACCEPTABLE_METHOD",
-        "the proxy does not take the GSS-API method (it answered 05 ff)",
+        `the proxy takes no method that we offer: ${methods.join(", ")} (it answered 05 ff)`,
       );
     }
-    if (method !== METHOD.GSSAPI) {
-      throw new PeerError("BAD_METHOD", `the proxy selected method ${method}, which was not offered`);
+    const method = methods.find((each) => NUMBERS[each] === number);
+    if (method === undefined)
+      throw new PeerError("BAD_METHOD", `the proxy selected method ${number}, which was not offered`);
+    return [{ type: "method", method }, ...this.#begin(method)];
+  }
+
+  #begin(method: ClientMethod): ClientEffect[] {
+    if (method === "none") return [this.#request()];
+    if (method === "gssapi") {
+      this.#state = "initiating";
+      return [{ type: "init", token: null }];
     }
-    this.#state = "initiating";
-    return [{ type: "init", token: null }];
+    const { credentials } = this.#options;
+    if (credentials === undefined) throw new Error("client machine: the method password without credentials");
+    this.#state = "status";
+    return [{ type: "send", octets: encodeCredentials(credentials), secret: true }];
+  }
+
+  /** @internal RFC 1929 §2 */
+  takeStatus(): ClientEffect[] | null {
+    const status = takeStatus(this.#received);
+    if (status === null) return null;
+    if (status === STATUS.SUCCESS) return [this.#request()];
+    throw new PeerError(
+      "AUTHENTICATION_REFUSED",
+      `the proxy refused our username and password (STATUS ${status}); its log says why`,
+    );
   }
 
   /** @internal */
@@ -236,18 +246,20 @@ export class ClientMachine {
   /** @internal */
   agree(octets: Uint8Array): ClientEffect[] {
     const level = levelFromOctets(octets);
-    const { levels, cmd, dst } = this.#options;
+    const { levels } = this.#options;
     if (!levels.includes(level)) {
       throw new PolicyError(
         "LEVEL_REFUSED",
         `the proxy answered with protection level ${level}, we accept only ${levels.join(", ")}; allow that level there (gssapi.protectionLevels) or ask for another one (--level)`,
       );
     }
+    return [{ type: "protect", level, rest: this.#received.takeAll() }, this.#request()];
+  }
+
+  #request(): ClientEffect {
+    const { cmd, dst } = this.#options;
     this.#state = "reply";
-    return [
-      { type: "protect", level, rest: this.#received.takeAll() },
-      { type: "send", octets: encodeRequest({ cmd, dst }) },
-    ];
+    return { type: "send", octets: encodeRequest({ cmd, dst }) };
   }
 
   /** @internal */
@@ -255,8 +267,25 @@ export class ClientMachine {
     const reply = takeReply(this.#received);
     if (reply === null) return null;
     if (reply.rep !== REP.SUCCEEDED) throw this.#replyError(reply.rep);
+    if (this.#options.cmd === CMD.BIND) {
+      this.#state = "second-reply";
+      return [{ type: "bound", bnd: reply.bnd }];
+    }
     this.#state = "relaying";
     return [{ type: "relay", bnd: reply.bnd, rest: this.#received.takeAll() }];
+  }
+
+  /** @internal RFC 1928 §6: of a BIND, once somebody has connected, or nobody will. */
+  takeSecondReply(): ClientEffect[] | null {
+    const reply = takeReply(this.#received);
+    if (reply === null) return null;
+    const { rep, bnd } = reply;
+    if (rep !== REP.SUCCEEDED) {
+      const why = `${describeRep(rep)} (REP ${rep})`;
+      throw new NetworkError("NOBODY_CONNECTED", `nobody has connected to the proxy for us: ${why}`, { rep });
+    }
+    this.#state = "relaying";
+    return [{ type: "relay", bnd, rest: this.#received.takeAll() }];
   }
 
   #replyError(rep: number): GssocksError {
@@ -278,16 +307,3 @@ export class ClientMachine {
     return [{ type: "refuse", state, error }];
   }
 }
-
-const CLOSED_IN: { readonly [State in ClientState]: string } = {
-  idle: "at once",
-  method: "in answer to our methods: is it a SOCKS5 proxy?",
-  initiating: "during context establishment",
-  token: "in answer to our token: is it an RFC 1961 proxy?",
-  confirm: "in answer to our last token",
-  level: "in answer to our protection level: it may not allow that level",
-  "opening-level": "during protection level negotiation",
-  reply: "in answer to our request",
-  relaying: "after the reply",
-  closed: "twice",
-};

@@ -22,6 +22,7 @@ export interface Credentials {
 }
 
 const LONGEST = 255;
+export const LONGEST_PASSWORD = LONGEST;
 
 /** Control characters, line and paragraph separators, and what turns the direction of the text around it. */
 const UNPRINTABLE = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NetworkError, PeerError, PolicyError } from "../../../src/errors.js";
-import type { ClientInput, ClientState } from "../../../src/protocol/client-machine.js";
+import type { ClientInput, ClientState } from "../../../src/protocol/client-state.js";
 import { FakeClient, type FakeClientOptions } from "./fake-client.js";
 import { hex } from "./hex.js";
 

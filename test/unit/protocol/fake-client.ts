@@ -1,17 +1,24 @@
 /** The mirror image of fake-server: a driver of the client machine on made-up tokens. */
 import type { GssocksError } from "../../../src/errors.js";
 import { type Endpoint, formatEndpoint, parseHost } from "../../../src/protocol/address.js";
-import {
-  type ClientEffect,
-  type ClientInput,
-  ClientMachine,
-  type ClientState,
-} from "../../../src/protocol/client-machine.js";
+import { ClientMachine } from "../../../src/protocol/client-machine.js";
+import type {
+  ClientEffect,
+  ClientInput,
+  ClientMethod,
+  ClientState,
+} from "../../../src/protocol/client-state.js";
 import { encodeGssapiMessage } from "../../../src/protocol/gssapi-message.js";
 import { levelToOctet, type ProtectionLevel } from "../../../src/protocol/protection-level.js";
+import type { Credentials } from "../../../src/protocol/username-password.js";
 import { unwrap, wrap } from "./fake-wrap.js";
 
 export interface FakeClientOptions {
+  cmd?: number;
+  /** Default: gssapi. */
+  methods?: readonly [ClientMethod, ...ClientMethod[]];
+  credentials?: Credentials;
+  hops?: number;
   dst?: Endpoint;
   levels?: readonly [ProtectionLevel, ...ProtectionLevel[]];
   nec?: boolean;
@@ -35,7 +42,10 @@ export class FakeClient {
     this.#options = options;
     this.#tokens = [...(options.tokens ?? ["client", null])];
     this.machine = new ClientMachine({
-      cmd: 1,
+      cmd: options.cmd ?? 1,
+      methods: options.methods ?? ["gssapi"],
+      credentials: options.credentials,
+      hops: options.hops,
       dst: options.dst ?? { host: parseHost("198.51.100.7"), port: 80 },
       levels: options.levels ?? ["confidentiality"],
       nec: options.nec ?? false,
@@ -82,6 +92,12 @@ export class FakeClient {
       case "send":
         this.log.push(`send ${effect.octets.toString("hex")}`);
         this.sent.push(effect.octets);
+        return;
+      case "method":
+        if (effect.method !== "gssapi") this.log.push(`method ${effect.method}`);
+        return;
+      case "bound":
+        this.log.push(`bound ${formatEndpoint(effect.bnd)}`);
         return;
       case "init": {
         this.log.push(effect.token === null ? "init" : `init ${effect.token.toString()}`);
