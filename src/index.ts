@@ -1,9 +1,16 @@
 /** What a program may import. */
 
-export type { HostPort, ProxyOptions, ProxySession } from "./client/handshake.js";
+export type { ClientMethod, HostPort, ProxyOptions, ProxySession } from "./client/proxy-options.js";
 export type { ProxyStream } from "./client/proxy-stream.js";
 export type { ProxyTlsOptions } from "./client/proxy-tls.js";
-export { type ConnectOptions, connect, udpAssociate } from "./client/socks-client.js";
+export {
+  type BindOptions,
+  bind,
+  type ConnectOptions,
+  connect,
+  type ProxyBinding,
+  udpAssociate,
+} from "./client/socks-client.js";
 export type { UdpAssociation } from "./client/udp-association.js";
 export * from "./errors.js";
 export { Credential } from "./gss/credential.js";

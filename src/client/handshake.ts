@@ -14,7 +14,7 @@ const DEFAULT_TIMEOUT = 60_000;
 
 /** A port of the proxy's, for one connection from elsewhere (RFC 1928 §6, BIND). */
 export interface Bound {
-  /** BND of the first reply. An unspecified address stands for the proxy's. */
+  /** BND of the first reply: where to connect to. */
   bnd: Endpoint;
   /** When somebody has connected: `session.bnd` tells who. */
   peer: Promise<Opened>;

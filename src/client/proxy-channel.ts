@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import { NetworkError } from "../errors.js";
 import { Name } from "../gss/name.js";
-import { parseHost } from "../protocol/address.js";
+import { type Endpoint, parseHost } from "../protocol/address.js";
 import { dial } from "../relay/dialer.js";
 import { Resolver } from "../relay/resolver.js";
 import type { HostPort, ProxyOptions } from "./proxy-options.js";
@@ -54,11 +54,18 @@ async function secured(
 
 /**
  * The proxy's name as an acceptor.
- * @param service where the options name none
+ * @param fallback the service where the options name none
  */
 export function targetOf({ targetName, service, proxy }: ProxyOptions, fallback: string): Name {
   if (targetName === undefined) return Name.import(`${service ?? fallback}@${proxy.host}`, "hostbased");
   return Name.import(targetName, targetName.includes("/") ? "krb5-principal" : "hostbased");
+}
+
+/** Where the proxy listens for us: some proxies say 0.0.0.0 and mean the address that they were reached at. */
+export function reachable(bnd: Endpoint, { remoteAddress }: Socket): Endpoint {
+  const { host, port } = bnd;
+  const unspecified = host.kind !== "domain" && (host.address === "0.0.0.0" || host.address === "::");
+  return unspecified && remoteAddress !== undefined ? { host: parseHost(remoteAddress), port } : bnd;
 }
 
 export function timedOut({ host, port }: HostPort): NetworkError {

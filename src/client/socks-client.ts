@@ -1,17 +1,35 @@
-/** What a program asks a proxy for: a connection to a destination, or an association for datagrams. */
+/** What a program asks a proxy for: a connection to a destination or from a peer, or an association for datagrams. */
 import { createSocket } from "node:dgram";
 import { GSS_C_SEQUENCE_FLAG } from "../gss/flags.js";
 import { parseHost, UNSPECIFIED } from "../protocol/address.js";
 import { CMD } from "../protocol/constants.js";
 import { CLEAR_DATAGRAMS, ContextDatagramProtection } from "../relay/datagram-protection.js";
 import { ContextProtection } from "../relay/message-protection.js";
-import { type HostPort, type Opened, openThrough, type ProxyOptions } from "./handshake.js";
+import { bindThrough, openThrough } from "./handshake.js";
+import type { HostPort, Opened, ProxyOptions } from "./proxy-options.js";
 import { ProxyStream } from "./proxy-stream.js";
 import { UdpAssociation } from "./udp-association.js";
 
 export interface ConnectOptions extends ProxyOptions {
   /** Where the proxy is to connect to; a name is resolved there. */
   destination: HostPort;
+}
+
+export interface BindOptions extends ProxyOptions {
+  /** Who is expected. Proxies let in its address from any port, and decide by it; `0.0.0.0` is anybody. */
+  peer: HostPort;
+  /** Milliseconds that the peer may take once the proxy waits; as long as the proxy waits where absent. */
+  peerTimeout?: number;
+}
+
+/** A port of the proxy's that waits for one connection. */
+export interface ProxyBinding {
+  /** Where the peer is to connect to. */
+  bnd: HostPort;
+  /** Once the peer has connected; its `session.bnd` tells from where. */
+  accepted: Promise<ProxyStream>;
+  /** Ends the wait: `accepted` is rejected. Nothing where it has ended. */
+  close(): void;
 }
 
 /**
@@ -23,6 +41,20 @@ export interface ConnectOptions extends ProxyOptions {
 export async function connect({ destination, ...options }: ConnectOptions): Promise<ProxyStream> {
   const dst = { host: parseHost(destination.host), port: destination.port };
   return new ProxyStream(await openThrough(options, { cmd: CMD.CONNECT, dst }));
+}
+
+/**
+ * Has the proxy wait for one connection from the peer (RFC 1928 §6, BIND). The signal ends the wait, too.
+ * @throws as {@link connect}; `accepted`: NetworkError (NOBODY_CONNECTED, TIMEOUT, ABORTED, CONNECTION_LOST), PeerError
+ */
+export async function bind({ peer, peerTimeout, ...options }: BindOptions): Promise<ProxyBinding> {
+  const dst = { host: parseHost(peer.host), port: peer.port };
+  const bound = await bindThrough(options, peerTimeout === undefined ? { dst } : { dst, peerTimeout });
+  const { host, port } = bound.bnd;
+  const accepted = bound.peer.then((opened) => new ProxyStream(opened));
+  accepted.catch(() => {});
+  const address = host.kind === "domain" ? host.name : host.address;
+  return { bnd: { host: address, port }, accepted, close: () => bound.close() };
 }
 
 /**

@@ -15,7 +15,7 @@ import type { Credentials } from "../protocol/username-password.js";
 import { type Batch, writeBatch } from "../relay/batch.js";
 import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
 import { checkOrder } from "../relay/token-engine.js";
-import { abandoned, lostProxy, timedOut } from "./proxy-channel.js";
+import { abandoned, lostProxy, reachable, timedOut } from "./proxy-channel.js";
 import {
   methodsOf,
   type Opened,
@@ -233,7 +233,7 @@ export class Handshake {
     clearTimeout(this.#deadline);
     const { second } = this.#deadlines;
     if (second !== undefined) this.#deadline = setTimeout(() => this.#failed(nobodyCame()), second);
-    this.#end.bound(bnd);
+    this.#end.bound(reachable(bnd, this.#socket));
   }
 
   #relay({ bnd, rest }: Extract<ClientEffect, { type: "relay" }>): void {

@@ -15,7 +15,8 @@ import { decodeUdpDatagram, encodeUdpHeader, type UdpDatagram } from "../protoco
 import { type DropReason, type Drops, noDrops } from "../relay/datagram-drops.js";
 import type { DatagramProtection } from "../relay/datagram-protection.js";
 import { sendDatagram } from "../relay/udp-sockets.js";
-import type { HostPort } from "./handshake.js";
+import { reachable } from "./proxy-channel.js";
+import type { HostPort } from "./proxy-options.js";
 
 export interface UdpAssociationOptions {
   /** The TCP connection, after the reply. */
@@ -126,12 +127,11 @@ export class UdpAssociation extends EventEmitter<Events> {
   }
 }
 
-/** Where to send to: some proxies say 0.0.0.0 and mean the address they were reached at. */
-function relayAddress({ host, port }: Endpoint, control: Socket): string {
-  const address = host.kind === "domain" ? null : host.address;
-  if (address === null || port === 0)
+function relayAddress(relay: Endpoint, control: Socket): string {
+  const { host, port } = reachable(relay, control);
+  if (host.kind === "domain" || port === 0)
     throw new PeerError("BAD_BND", "the proxy named no address and port to send datagrams to");
-  return address === "0.0.0.0" || address === "::" ? (control.remoteAddress ?? address) : address;
+  return host.address;
 }
 
 function lost(error?: NodeJS.ErrnoException): NetworkError {

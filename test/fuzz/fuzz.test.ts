@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import { CMD } from "../../src/protocol/constants.js";
+import type { FakeClientOptions } from "../unit/protocol/fake-client.js";
 import { fuzzCodecs } from "./codec-target.js";
 import { corpus, type Transcript } from "./corpus.js";
 import { fuzzClient, fuzzServer } from "./machine-targets.js";
@@ -28,8 +30,12 @@ test("the corpus, octet by octet", () => {
     fuzzCodecs(octets);
   });
   replay(corpus("client"), ({ octets }) => {
-    for (const nec of [false, true])
-      fuzzClient({ nec, levels: ["confidentiality", "integrity"] }, octets, [1]);
+    const levels: FakeClientOptions["levels"] = ["confidentiality", "integrity"];
+    const methods: FakeClientOptions["methods"] = ["gssapi", "password", "none"];
+    const credentials = { username: "alice", password: Buffer.from("secret") };
+    for (const cmd of [CMD.CONNECT, CMD.BIND]) {
+      for (const nec of [false, true]) fuzzClient({ nec, levels, methods, credentials, cmd }, octets, [1]);
+    }
     fuzzCodecs(octets);
   });
   replay(corpus("datagram"), ({ octets }) => fuzzUdpDatagram(octets));

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
+import type { ClientMethod } from "../../../src/protocol/client-state.js";
+import { CMD } from "../../../src/protocol/constants.js";
 import type { AgreedLevel, ProtectionLevel } from "../../../src/protocol/protection-level.js";
 import { FakeClient, type FakeClientOptions } from "./fake-client.js";
 import { FakeServer, type FakeServerOptions } from "./fake-server.js";
@@ -100,6 +102,36 @@ test("legs of every shape, octets cut anywhere", () => {
         assert.deepEqual(client.log, converse({ tokens: clientTokens }, { tokens: serverTokens }).client.log);
       },
     ),
+  );
+});
+
+test("every offer meets every list of METHODs: the server's choice, or none", () => {
+  const numbers = { none: 0, gssapi: 1, password: 2 } as const;
+  const methods = fc
+    .shuffledSubarray(["gssapi", "password", "none"] as const, { minLength: 1 })
+    .map((list) => list as [ClientMethod, ...ClientMethod[]]);
+  const hops = fc.option(fc.integer({ min: 1, max: 8 }), { nil: undefined });
+  const cmd = fc.constantFrom(CMD.CONNECT, CMD.BIND);
+  fc.assert(
+    fc.property(methods, methods, hops, cmd, fc.boolean(), (offered, allowed, hops, cmd, right) => {
+      const credentials = { username: "alice", password: Buffer.from(right ? "secret" : "guess") };
+      const { client, server } = converse(
+        { methods: offered, credentials, cmd, ...(hops === undefined ? {} : { hops }) },
+        { methods: allowed.map((method) => numbers[method]) },
+      );
+      const chosen = allowed.find((method) => offered.includes(method));
+      if (chosen === undefined) assert.equal(client.refused?.error.code, "NO_ACCEPTABLE_METHOD");
+      else if (chosen === "password" && !right)
+        assert.equal(client.refused?.error.code, "AUTHENTICATION_REFUSED");
+      else {
+        assert.equal(client.machine.state, "relaying");
+        assert.equal(client.log.includes("init"), chosen === "gssapi");
+        assert.equal(client.log.includes("bound 192.0.2.9:40000"), cmd === CMD.BIND);
+        assert.equal(client.log.at(-1), `relay ${cmd === CMD.BIND ? "198.51.100.7:20" : "192.0.2.9:40000"}`);
+      }
+      const marked = server.log[0]?.includes(String(0xe0 + (hops ?? 0)));
+      assert.equal(marked, hops !== undefined);
+    }),
   );
 });
 

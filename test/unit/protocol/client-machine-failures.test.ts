@@ -3,12 +3,18 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { NetworkError, PeerError, PolicyError } from "../../../src/errors.js";
 import type { ClientInput, ClientState } from "../../../src/protocol/client-state.js";
+import { CMD } from "../../../src/protocol/constants.js";
 import { FakeClient, type FakeClientOptions } from "./fake-client.js";
 import { hex } from "./hex.js";
 
 const METHOD = "05 01";
 const TOKEN = "01 01 00 06 73 65 72 76 65 72";
 const LEVEL = "01 02 00 02 ee 02";
+const REPLY = "05 00 00 01 c0 00 02 09 9c 40";
+const PASSWORD: FakeClientOptions = {
+  methods: ["password"],
+  credentials: { username: "alice", password: Buffer.from("secret") },
+};
 
 const WAY: { readonly [State in ClientState]?: readonly string[] } = {
   idle: [],
@@ -18,10 +24,19 @@ const WAY: { readonly [State in ClientState]?: readonly string[] } = {
   level: ["start", METHOD, "release", TOKEN, "release"],
   "opening-level": ["start", METHOD, "release", TOKEN, "release", LEVEL],
   reply: ["start", METHOD, "release", TOKEN, "release", LEVEL, "release"],
+  "second-reply": ["start", METHOD, "release", TOKEN, "release", LEVEL, "release", REPLY],
+  status: ["start", "05 02"],
+};
+
+/** What the machine is to be told for it to come there. */
+const OPTIONS: { readonly [State in ClientState]?: FakeClientOptions } = {
+  confirm: { tokens: ["client"] },
+  "second-reply": { cmd: CMD.BIND },
+  status: PASSWORD,
 };
 
 function clientIn(state: ClientState, options: FakeClientOptions = {}): FakeClient {
-  const client = new FakeClient({ ...options, hold: true });
+  const client = new FakeClient({ ...OPTIONS[state], ...options, hold: true });
   const way = state === "confirm" ? WAY.token : WAY[state];
   for (const step of way ?? []) {
     if (step === "start") client.start();
@@ -51,19 +66,23 @@ function assertRefused(client: FakeClient, code: string, state: ClientState): vo
 }
 
 test("garbage, in every state that reads", () => {
-  const oneLeg = { tokens: ["client"] };
   const table: [ClientState, octets: string, code: string, FakeClientOptions?][] = [
     ["method", "00 5a", "BAD_VERSION"],
     ["method", "48 54 54 50", "BAD_VERSION"],
     ["method", "05 ff", "NO_ACCEPTABLE_METHOD"],
     ["method", "05 00", "BAD_METHOD"],
     ["method", "05 02", "BAD_METHOD"],
+    ["method", "05 01", "BAD_METHOD", PASSWORD],
+    ["method", "05 e1", "BAD_METHOD", { hops: 1 }],
+    ["status", "05", "BAD_VERSION"],
+    ["status", "01 01", "AUTHENTICATION_REFUSED"],
+    ["status", "01 ff", "AUTHENTICATION_REFUSED"],
     ["token", "05", "BAD_VERSION"],
     ["token", "01 02", "UNEXPECTED_MESSAGE"],
     ["token", "01 ff", "AUTHENTICATION_REFUSED"],
-    ["confirm", "01 ff", "AUTHENTICATION_REFUSED", oneLeg],
-    ["confirm", TOKEN, "UNEXPECTED_MESSAGE", oneLeg],
-    ["confirm", "01 02", "UNEXPECTED_MESSAGE", oneLeg],
+    ["confirm", "01 ff", "AUTHENTICATION_REFUSED"],
+    ["confirm", TOKEN, "UNEXPECTED_MESSAGE"],
+    ["confirm", "01 02", "UNEXPECTED_MESSAGE"],
     ["level", "05", "BAD_VERSION"],
     ["level", "01 01", "UNEXPECTED_MESSAGE"],
     ["level", "01 03", "UNEXPECTED_MESSAGE"],
@@ -71,6 +90,10 @@ test("garbage, in every state that reads", () => {
     ["reply", "04", "BAD_VERSION"],
     ["reply", "05 00 00 02", "ADDRESS_TYPE_UNSUPPORTED"],
     ["reply", "05 00 00 03 01 00 00 50", "BAD_DOMAIN_NAME"],
+    ["second-reply", "04", "BAD_VERSION"],
+    ["second-reply", "05 00 00 02", "ADDRESS_TYPE_UNSUPPORTED"],
+    ["second-reply", "05 01 00 01 00 00 00 00 00 00", "NOBODY_CONNECTED"],
+    ["second-reply", "05 06 00 01 00 00 00 00 00 00", "NOBODY_CONNECTED"],
   ];
   for (const [state, octets, code, options] of table) {
     const whole = clientIn(state, options);
@@ -126,11 +149,10 @@ test("every REP says who is to blame", () => {
 
 test("closed early, and failed by the driver, in every state", () => {
   for (const state of [...(Object.keys(WAY) as ClientState[]), "confirm"] as const) {
-    const options = state === "confirm" ? { tokens: ["client"] } : {};
-    const ended = clientIn(state, options);
+    const ended = clientIn(state);
     ended.feed({ type: "ended" });
     assertRefused(ended, "CLOSED_EARLY", state);
-    const failed = clientIn(state, options);
+    const failed = clientIn(state);
     const error = new NetworkError("TIMEOUT", "too long");
     failed.feed({ type: "failed", error });
     assertRefused(failed, "TIMEOUT", state);
@@ -163,4 +185,12 @@ test("a mechanism that wants more and has nothing to send can't go on", () => {
   const client = clientIn("initiating");
   client.feed({ type: "initiated", complete: false, token: null });
   assertRefused(client, "BAD_TOKEN", "initiating");
+});
+
+test("above eight hops nothing is sent", () => {
+  for (const hops of [9, 30, 31]) {
+    const client = new FakeClient({ hops });
+    client.start();
+    assertRefused(client, "LOOP", "method");
+  }
 });
