@@ -7,6 +7,10 @@ import {
   logDestination,
   logObserver,
 } from "../observability/logger.js";
+import { textLog } from "../observability/text-log.js";
+
+/** For programs, or for the person who looks at it. */
+export type LogFormat = "json" | "text";
 
 export interface Foreground {
   /** Where to tell events. */
@@ -23,9 +27,14 @@ export interface Foreground {
  * Runs a server in the foreground, with its log on standard output: exit status 0 when `run` is done. What it throws is
  * logged too.
  */
-export async function foreground(level: LogLevel, run: (parts: Foreground) => Promise<void>): Promise<never> {
+export async function foreground(
+  level: LogLevel,
+  format: LogFormat,
+  run: (parts: Foreground) => Promise<void>,
+): Promise<never> {
   let finish: (orderly: boolean) => Promise<void> = async () => {};
-  const destination = logDestination((error) => logFailed(error, () => finish(false)));
+  const lines = logDestination((error) => logFailed(error, () => finish(false)));
+  const destination = format === "text" ? textLog(lines) : lines;
   const logger = createLogger(level, destination);
   try {
     process.on("uncaughtException", (error) => die(logger, destination, error, () => finish(false)));

@@ -20,7 +20,7 @@ async function identd(file: string): Promise<void> {
       { path: "identd", message: "missing; expected a mapping, as `identd: {}`" },
     ]);
   }
-  await foreground(log.level as LogLevel, async ({ observer, onSignals }) => {
+  await foreground(log.level as LogLevel, "json", async ({ observer, onSignals }) => {
     const server = new IdentServer(options, observer);
     const stopped = onSignals(() => {});
     await server.start();

@@ -6,6 +6,7 @@ import { GssocksError } from "../errors.js";
 import { checkCommand } from "./check.js";
 import { connectCommand } from "./connect.js";
 import { explainCommand } from "./explain.js";
+import { forwardCommand } from "./forward.js";
 import { identdCommand } from "./identd.js";
 import { killCommand } from "./kill.js";
 import { mechsCommand } from "./mechs.js";
@@ -31,6 +32,7 @@ async function main(): Promise<void> {
     sessionsCommand(),
     killCommand(),
     connectCommand(),
+    forwardCommand(),
     mechsCommand(),
     identdCommand(),
     passwdCommand(),

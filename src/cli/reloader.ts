@@ -1,6 +1,5 @@
 /** Has a running server take the configuration file as it is now: one time after the other, whoever asks. */
 import { isDeepStrictEqual } from "node:util";
-import { parseConfig, readConfig } from "../config/load.js";
 import type { Config } from "../config/schema.js";
 import { GssocksError, PolicyError } from "../errors.js";
 import { isKerberos } from "../gss/oids.js";
@@ -12,8 +11,11 @@ export interface Loaded {
   source: string;
 }
 
+/** Of the server's configuration, as it is now. @throws ConfigError */
+export type Load = () => Loaded;
+
 export class Reloader {
-  readonly #file: string;
+  readonly #read: Load;
   readonly #observer: Observer;
   readonly #apply: (loaded: Loaded) => Promise<ReloadOutcome>;
   /** What the server serves by. */
@@ -26,12 +28,12 @@ export class Reloader {
 
   /** @param apply throws, and nothing has changed */
   constructor(
-    file: string,
+    read: Load,
     config: Config,
     observer: Observer,
     apply: (loaded: Loaded) => Promise<ReloadOutcome>,
   ) {
-    this.#file = file;
+    this.#read = read;
     this.config = config;
     this.#observer = observer;
     this.#apply = apply;
@@ -78,8 +80,7 @@ export class Reloader {
 
   async #load(): Promise<ReloadOutcome> {
     if (this.#ending) throw new PolicyError("STOPPING", "the server stops; it takes no other configuration");
-    const source = readConfig(this.#file);
-    const config = parseConfig(source, this.#file);
+    const { config, source } = this.#read();
     const fixed = needRestart(this.config, config);
     if (fixed.length > 0) {
       const message = `a restart is needed for ${fixed.join(", ")}; nothing was changed`;

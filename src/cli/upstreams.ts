@@ -36,7 +36,7 @@ function through({ socket, protection, context, rest, session }: Opened): Throug
     bnd: session.bnd,
     close: () => {
       protection.close();
-      context.close();
+      context?.close();
     },
   };
 }

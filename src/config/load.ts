@@ -29,9 +29,14 @@ export function loadConfig(path: string): Config {
 /**
  * @param source YAML
  * @param file what problems call it
+ * @param complete puts what is left out in its place
  * @throws ConfigError that lists every problem with its line and key path
  */
-export function parseConfig(source: string, file: string): Config {
+export function parseConfig(
+  source: string,
+  file: string,
+  complete: (written: unknown) => unknown = (written) => written,
+): Config {
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true });
   const lineAt = (offset: number | undefined) =>
@@ -46,7 +51,7 @@ export function parseConfig(source: string, file: string): Config {
   const unreadable = broken.length > 0 ? broken : aliasProblems(document, lineAt);
   if (unreadable.length > 0) throw new ConfigError(file, unreadable);
 
-  const result = configSchema.safeParse(toValue(document, file), { error: issueMessage });
+  const result = configSchema.safeParse(complete(toValue(document, file)), { error: issueMessage });
   if (result.success) return result.data;
   const problems = result.error.issues.flatMap((issue) => {
     const keys =

@@ -6,6 +6,9 @@ import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { type Exit, type Running, start } from "./processes.js";
 import type { Realm } from "./realm.js";
+import { listening, ServerProcess } from "./server-process.js";
+
+export { isSessionRecord, type LogLine } from "./server-process.js";
 
 /** The command line's entry point. */
 export const CLI = fileURLToPath(new URL("../../src/cli/main.js", import.meta.url));
@@ -31,20 +34,14 @@ export interface Build {
   env?: Readonly<Record<string, string | undefined>>;
 }
 
-export type LogLine = Record<string, unknown> & { msg: string };
-
-export class ProxyServer {
-  readonly #process: Running;
+export class ProxyServer extends ServerProcess {
   readonly #dir: string;
   readonly #config: ProxyConfig;
-  /** Ports of the listeners that it began with, in the configuration's order. */
-  readonly ports: readonly number[];
 
   private constructor(process: Running, dir: string, config: ProxyConfig, ports: readonly number[]) {
-    this.#process = process;
+    super(process, "serve", ports);
     this.#dir = dir;
     this.#config = config;
-    this.ports = ports;
   }
 
   /** Fulfilled when every listener accepts. */
@@ -76,15 +73,6 @@ export class ProxyServer {
     }
   }
 
-  /** The first listener's port. */
-  get port(): number {
-    return this.ports[0] as number;
-  }
-
-  get pid(): number {
-    return this.#process.pid;
-  }
-
   /** The configuration file. */
   get file(): string {
     return fileIn(this.#dir);
@@ -95,99 +83,13 @@ export class ProxyServer {
     await writeFile(this.file, stringify({ ...this.#config, ...config }));
   }
 
-  /** As `localhost:1080`, for command lines. */
-  get address(): string {
-    return `localhost:${this.port}`;
-  }
-
-  /** Every log line so far, parsed. */
-  log(): LogLine[] {
-    return parsed(this.#process.stdout());
-  }
-
-  /** The same lines, which are forgotten then: for servers that run long. */
-  takeLog(): LogLine[] {
-    return parsed(this.#process.takeLines());
-  }
-
-  /** The first audit record of a session's end for which `which` holds, when it has been written. */
-  async audit(which: (record: LogLine) => boolean = () => true): Promise<LogLine> {
-    return this.waitForLog((line) => isSessionRecord(line) && which(line));
-  }
-
-  /** The last log line that is no audit record. */
-  get last(): LogLine | undefined {
-    return this.log().findLast(({ msg }) => msg !== "audit");
-  }
-
-  /** The audit records of the sessions that have ended. */
-  audits(): LogLine[] {
-    return this.log().filter(isSessionRecord);
-  }
-
-  /** The first log line for which `which` holds, when it has been written. */
-  async waitForLog(which: (line: LogLine) => boolean): Promise<LogLine> {
-    return this.#process.waitForLine({
-      exec: (text) => {
-        const line = text.startsWith("{") ? (JSON.parse(text) as LogLine) : null;
-        return line !== null && which(line) ? line : null;
-      },
-    });
-  }
-
-  /** Tells the lines of sessions that begin after this. */
-  later(): (line: LogLine) => boolean {
-    const before = new Set(this.log().map(({ session }) => session));
-    return ({ session }) => !before.has(session);
-  }
-
-  /** Whether somebody reads the log. */
-  get output(): Running["output"] {
-    return this.#process.output;
-  }
-
-  /** All output, to be shown when a test has failed. */
-  logs(): string {
-    return `--- gssocks serve\n${this.#process.stdout()}${this.#process.stderr()}`;
-  }
-
-  signal(signal: NodeJS.Signals): void {
-    process.kill(this.pid, signal);
-  }
-
-  get exited(): Promise<Exit> {
-    return this.#process.exited;
-  }
-
-  async stop(): Promise<Exit> {
-    const exit = await this.#process.stop();
+  override async stop(): Promise<Exit> {
+    const exit = await super.stop();
     await rm(this.#dir, { recursive: true, force: true });
     return exit;
   }
 }
 
-export function isSessionRecord({ msg, type }: LogLine): boolean {
-  return msg === "audit" && type === "session";
-}
-
-function parsed(output: string): LogLine[] {
-  return output
-    .split("\n")
-    .filter((line) => line.startsWith("{"))
-    .map((line) => JSON.parse(line) as LogLine);
-}
-
 function fileIn(dir: string): string {
   return path.join(dir, "config.yaml");
-}
-
-async function listening(child: Running, count: number): Promise<number[]> {
-  const ports: number[] = [];
-  while (ports.length < count) {
-    // Ports differ, so each listener's line is the first one that names none of those seen.
-    const another = ports.map((port) => `(?!${port}\\b)`).join("");
-    const [, port] = await child.waitForLine(new RegExp(`"port":${another}(\\d+),"msg":"listening"`));
-    ports.push(Number(port));
-  }
-  return ports;
 }

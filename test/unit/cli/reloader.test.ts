@@ -25,7 +25,8 @@ async function scene(t: TestContext, begun = true) {
     applying.push({ loaded, done });
     return done.promise;
   };
-  const reloader = new Reloader(file, loadConfig(file), (event) => events.push(event), apply);
+  const read = () => ({ source: "", config: loadConfig(file) });
+  const reloader = new Reloader(read, loadConfig(file), (event) => events.push(event), apply);
   if (begun) reloader.begin();
   return { reloader, write, events, applying };
 }
