@@ -1,6 +1,7 @@
 /** The `listeners` part of the configuration file. */
 import * as z from "zod";
 import { IpNetwork } from "../policy/ip-network.js";
+import type { AgreedLevel } from "../protocol/protection-level.js";
 import { distinct, file, protectionLevels, text } from "./fields.js";
 import { isLoopback, parseListenAddress } from "./values.js";
 
@@ -46,6 +47,7 @@ const listener = z
     sources: z.array(z.strictObject({ from: networks, methods })).default([]),
     acceptClearTextPasswords: z.boolean().default(false),
     socks4: socks4.optional(),
+    http: z.boolean().default(false),
     tls: tls.optional(),
   })
   .superRefine(({ address, methods, sources, acceptClearTextPasswords, tls }, context) => {
@@ -78,3 +80,18 @@ export const listeners = z
       });
     }
   });
+
+/** Listeners that take HTTP, and of which no client of it could be let in. @param common levels, where one has none of its own */
+export function httpProblems(
+  list: z.output<typeof listeners>,
+  common: readonly AgreedLevel[],
+): { path: (string | number)[]; message: string }[] {
+  return list.flatMap(({ http, methods, sources, gssapi }, index) => {
+    const all = [methods, ...sources.map((source) => source.methods)].flat();
+    const levels = gssapi.protectionLevels ?? common;
+    if (!http || levels.includes("none") || all.some((method) => method !== "gssapi")) return [];
+    const message =
+      "no client could be let in: HTTP has the method gssapi (Negotiate) only where gssapi.protectionLevels contain none";
+    return [{ path: ["listeners", index, "http"], message }];
+  });
+}

@@ -17,7 +17,7 @@ import {
 } from "./fields.js";
 import { groups } from "./groups.js";
 import { limits } from "./limits.js";
-import { listeners } from "./listeners.js";
+import { httpProblems, listeners } from "./listeners.js";
 import { metrics } from "./metrics.js";
 import { type PasswordsConfig, passwords } from "./passwords.js";
 import { penalties } from "./penalties.js";
@@ -118,9 +118,12 @@ export const configSchema = z
     metrics: metrics.optional(),
     control: control.optional(),
   })
-  .superRefine(({ listeners, passwords, groups, rules, upstreams }, context) => {
+  .superRefine(({ listeners, gssapi, passwords, groups, rules, upstreams }, context) => {
     const names = new Set(Object.keys(upstreams));
-    for (const problem of ruleProblems(rules, listeners, groups !== undefined, names))
+    for (const problem of [
+      ...httpProblems(listeners, gssapi.protectionLevels),
+      ...ruleProblems(rules, listeners, groups !== undefined, names),
+    ])
       context.addIssue({ code: "custom", ...problem });
     if (passwords !== undefined) return;
     for (const [index, { methods, sources }] of listeners.entries()) {
@@ -157,6 +160,7 @@ export const configSchema = z
           ...address,
           socks4: socks4 === undefined ? null : { ...socks4, users: socks4.users ?? null },
           tls: tls ?? null,
+          pac: null,
           protectionLevels: gssapi.protectionLevels ?? protectionLevels,
           nec: gssapi.nec ?? nec,
         }),

@@ -45,9 +45,19 @@ export function takeCredentials(received: ReceiveBuffer): Credentials | null {
   const end = plenAt + 1 + received.octet(plenAt);
   if (received.length < end) return null;
   const message = received.takeSecret(end);
-  const password = message.subarray(plenAt + 1);
+  return parseCredentials(message.subarray(2, plenAt), message.subarray(plenAt + 1));
+}
+
+/**
+ * However they came.
+ * @throws PeerError (NO_USERNAME, BAD_USERNAME); the password is wiped then
+ */
+export function parseCredentials(username: Buffer, password: Buffer): Credentials {
   try {
-    return { username: parseUsername(message.subarray(2, plenAt)), password };
+    if (username.length === 0) throw new PeerError("NO_USERNAME", "the client sends an empty username");
+    if (username.length > LONGEST || password.length > LONGEST)
+      throw new PeerError("BAD_USERNAME", `a username and a password have at most ${LONGEST} octets each`);
+    return { username: parseUsername(username), password };
   } catch (error) {
     password.fill(0);
     throw error;

@@ -7,7 +7,10 @@ import { plainAddress } from "../protocol/address.js";
 import { reset } from "../relay/cut-off.js";
 import type { AuthServices } from "./authentication.js";
 import { type ClientDirectory, ClientFacts } from "./client-facts.js";
-import { Connection, type ConnectionOptions } from "./connection.js";
+import { Connection } from "./connection.js";
+import { sayFarewell } from "./farewell.js";
+import { firstOctet, isHttp } from "./first-octet.js";
+import { HttpConnection, type HttpOptions } from "./http-connection.js";
 import { type MethodPolicy, methodsFor } from "./methods.js";
 import { NO_OCTETS } from "./octets.js";
 import { sessionFailed } from "./session-failed.js";
@@ -16,13 +19,15 @@ import { outcome, type SessionRecord } from "./session-record.js";
 import type { Progress } from "./sessions.js";
 import type { TlsAcceptor } from "./tls-acceptor.js";
 
-export interface ClientSessionOptions extends ConnectionOptions {
+export interface ClientSessionOptions extends HttpOptions {
   /** As the configuration has it, `address:port`. */
   listener: string;
   directory: ClientDirectory;
   services: AuthServices;
   policy: MethodPolicy;
   socks4: Socks4Policy | null;
+  /** Take HTTP beside SOCKS. */
+  http: boolean;
 }
 
 export class ClientSession {
@@ -31,7 +36,7 @@ export class ClientSession {
   readonly #socket: Socket;
   readonly #record: SessionRecord;
   readonly #options: ClientSessionOptions;
-  #connection: Connection | null = null;
+  #connection: Connection | HttpConnection | null = null;
   #failure: GssocksError | null = null;
   #over = false;
 
@@ -49,6 +54,7 @@ export class ClientSession {
   }
 
   get info(): SessionInfo | null {
+    if (this.#connection instanceof HttpConnection) return this.#connection.info;
     const { progress } = this;
     return progress === null ? null : this.#record.info(progress);
   }
@@ -60,6 +66,11 @@ export class ClientSession {
     return denial !== null;
   }
 
+  /** What is under way goes on, but nothing further begins. */
+  retire(): void {
+    if (this.#connection instanceof HttpConnection) this.#connection.retire();
+  }
+
   /** Ends the session at once. */
   abort(error: GssocksError): void {
     if (this.#connection !== null) return this.#connection.abort(error);
@@ -67,19 +78,41 @@ export class ClientSession {
     reset(this.#socket);
   }
 
+  /** By what it says first, where there is more than one protocol. */
+  async #greet(socket: Socket, tls: TlsAcceptor | null, handshake: number): Promise<void> {
+    const began = performance.now();
+    this.#record.enter("method");
+    try {
+      const octet = await firstOctet(socket, handshake);
+      await this.#begin(socket, tls, Math.max(1, handshake - (performance.now() - began)), isHttp(octet));
+    } catch (error) {
+      socket.on("error", () => {});
+      this.#tell("method selection", this.#failure ?? asError(error));
+      sayFarewell(socket);
+      if (!socket.closed) await new Promise<void>((resolve) => socket.once("close", () => resolve()));
+    }
+  }
+
   #connect(socket: Socket, tls: TlsAcceptor | null, handshake: number): Promise<void> {
+    if (this.#options.http) return this.#greet(socket, tls, handshake);
+    this.#record.enter("method");
+    return this.#begin(socket, tls, handshake, false);
+  }
+
+  #begin(socket: Socket, tls: TlsAcceptor | null, handshake: number, http: boolean): Promise<void> {
     const { services, policy, socks4, listener } = this.#options;
     const { remoteAddress: address = "" } = socket;
-    this.#record.enter("method");
     const secured = tls === null ? null : (socket as TLSSocket);
     const certified = secured === null ? null : (tls?.identity(secured) ?? null);
     const methods = methodsFor(policy, plainAddress(address), certified !== null);
     const tlsSubject = secured === null ? null : (tls?.subject(secured) ?? null);
     const bindings = secured === null || tls === null ? null : () => tls.bindings(secured);
     const arrival = { address, listener, tls: secured !== null, tlsSubject };
-    const facts = new ClientFacts(arrival, this.#options);
+    const facts = () => new ClientFacts(arrival, this.#options);
     const auth = { services, methods, socks4, certified, bindings };
-    this.#connection = new Connection(socket, this.#record, auth, facts, handshake, this.#options);
+    this.#connection = http
+      ? new HttpConnection(socket, this.#record, auth, facts, handshake, this.#options)
+      : new Connection(socket, this.#record, auth, facts(), handshake, this.#options);
     return this.#connection.done;
   }
 
@@ -98,16 +131,16 @@ export class ClientSession {
       await this.#connect(secured, tls, Math.max(1, handshake - (performance.now() - began)));
     } catch (error) {
       this.#socket.destroy();
-      this.#tell(this.#failure ?? asError(error));
+      this.#tell("TLS handshake", this.#failure ?? asError(error));
     }
   }
 
-  #tell(error: GssocksError): void {
+  #tell(step: string, error: GssocksError): void {
     const { observer } = this.#options;
     const { subject } = this.#record;
     this.#over = true;
     this.#record.handshake(outcome(error), null, observer);
-    observer(sessionFailed(subject, "TLS handshake", error));
+    observer(sessionFailed(subject, step, error));
     observer({ type: "session-closed", record: this.#record.close(error, NO_OCTETS) });
   }
 }

@@ -63,12 +63,27 @@ export class Limits {
    */
   async begin(source: string, penalty: Bound | null = null): Promise<SessionQuota | Full> {
     const quota = new SessionQuota(this.#parts);
-    const scopes = [
+    const full = await quota.join(this.#scopesOf(source), penalty === null ? [] : [penalty]);
+    return full ?? quota;
+  }
+
+  /**
+   * One of several sessions on a connection, one after the other: the connection has the place that {@link begin} took.
+   * @param counted the first of them is already
+   */
+  async follow(source: string, counted: boolean): Promise<SessionQuota | Full> {
+    const quota = new SessionQuota(this.#parts);
+    const bounds = (scope: Scope) =>
+      counted ? [] : boundsOf(scope).filter(({ within }) => within !== undefined);
+    const full = await quota.join(this.#scopesOf(source), [], bounds);
+    return full ?? quota;
+  }
+
+  #scopesOf(source: string): Scope[] {
+    return [
       { whose: "", path: "limits", allowance: this.#limits },
       { whose: `from ${source}`, path: "limits.perSource", allowance: this.#limits.perSource },
     ];
-    const full = await quota.join(scopes, penalty === null ? [] : [penalty]);
-    return full ?? quota;
   }
 
   /** What every session of `user` shares. */

@@ -14,7 +14,7 @@ export interface PenaltyOptions {
   failedAuthentication: number;
   /** No request within `timeouts.handshake`. */
   handshakeTimeout: number;
-  /** Octets that are no SOCKS. */
+  /** Octets that are no SOCKS, and no HTTP where that is taken. */
   protocolError: number;
   /** A source with less is let in. */
   least: number;
@@ -34,7 +34,7 @@ const FAILED_AUTHENTICATION: ReadonlySet<string> = new Set([
 ]);
 
 const PROTOCOL_ERROR =
-  /^(?:BAD_(?:VERSION|RSV|METHOD|LEVEL|PORT|DOMAIN_NAME|USERNAME|USERID)|TOO_MANY_TOKENS|TOKEN_TOO_LONG|TOO_MUCH_DATA|UNEXPECTED_MESSAGE)$/;
+  /^(?:BAD_(?:VERSION|RSV|METHOD|LEVEL|PORT|DOMAIN_NAME|USERNAME|USERID|HTTP)|TOO_MANY_TOKENS|TOKEN_TOO_LONG|TOO_MUCH_DATA|UNEXPECTED_MESSAGE)$/;
 
 const DELAY = 1000;
 

@@ -47,6 +47,10 @@ export interface ListenerOptions extends ListenerAddress, MethodPolicy {
   socks4: Socks4Policy | null;
   /** null: TCP alone. */
   tls: TlsOptions | null;
+  /** Take HTTP on the same port: CONNECT, and requests with an absolute URI. */
+  http: boolean;
+  /** The proxy auto-configuration that it has at /proxy.pac; null: none. */
+  pac: string | null;
 }
 
 export interface ServerOptions extends CommandSettings {
@@ -192,6 +196,7 @@ export class Server {
       throw error;
     }
     // From here on nothing is waited for: whoever comes finds either all as it was or all as it is to be.
+    this.#sessions.retire();
     this.#retire(this.#generation);
     this.#generation = generation;
     this.#options = options;
@@ -240,6 +245,8 @@ export class Server {
       services,
       policy: listener,
       socks4: listener.socks4,
+      http: listener.http,
+      pac: listener.pac,
       levels: listener.protectionLevels,
       nec: listener.nec,
       fastPath,

@@ -37,8 +37,12 @@ export class SessionQuota implements Account {
   }
 
   /** Takes its place among those who share each of `scopes`, and of `others`. @returns which has none left; nothing was taken then */
-  async join(scopes: readonly Scope[], others: readonly Bound[] = []): Promise<Full | null> {
-    const bounds = [...others, ...scopes.flatMap(boundsOf)];
+  async join(
+    scopes: readonly Scope[],
+    others: readonly Bound[] = [],
+    boundsIn: (scope: Scope) => Bound[] = boundsOf,
+  ): Promise<Full | null> {
+    const bounds = [...others, ...scopes.flatMap(boundsIn)];
     const places = bounds.map(({ full: _, ...place }) => place);
     const missing = places.length === 0 ? null : await this.#places.take(places);
     if (missing !== null) return bounds.find(({ key }) => key === missing.key)?.full ?? null;

@@ -56,7 +56,7 @@ export class SessionRecord {
     rule: null,
     rep: null,
   };
-  readonly #listener: string;
+  readonly listener: string;
   readonly #began = Date.now();
   readonly #start = performance.now();
   readonly #phases: Partial<Record<Phase, number>> = {};
@@ -67,12 +67,19 @@ export class SessionRecord {
   /** Told the code of the error that ended it before it was connected. */
   onRefusal: (code: string) => void = () => {};
   /** What it takes of the limits. */
-  readonly quota: SessionQuota;
+  quota: SessionQuota;
 
   constructor(session: string, client: string, listener: string, quota: SessionQuota) {
     this.quota = quota;
     this.subject = { session, client, principal: null };
-    this.#listener = listener;
+    this.listener = listener;
+  }
+
+  /** Of a further session on the same connection. */
+  another(session: string, quota: SessionQuota): SessionRecord {
+    const record = new SessionRecord(session, this.subject.client, this.listener, quota);
+    record.onRefusal = this.onRefusal;
+    return record;
   }
 
   /**
@@ -137,7 +144,7 @@ export class SessionRecord {
       time: new Date().toISOString(),
       session: subject.session,
       worker: null,
-      listener: this.#listener,
+      listener: this.listener,
       client: subject.client,
       method: known.method,
       mechanism: known.mechanism,
@@ -166,7 +173,7 @@ export class SessionRecord {
       pid: process.pid,
       state,
       client,
-      listener: this.#listener,
+      listener: this.listener,
       principal,
       method,
       mechanism,
@@ -193,7 +200,7 @@ export class SessionRecord {
       began: new Date(this.#began).toISOString(),
       session: subject.session,
       worker: null,
-      listener: this.#listener,
+      listener: this.listener,
       client: subject.client,
       method: known.method,
       mechanism: known.mechanism,

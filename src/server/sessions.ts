@@ -16,6 +16,8 @@ export interface Session {
   /** The same, and whose it is; null as above. */
   readonly info: SessionInfo | null;
   abort(reason: GssocksError): void;
+  /** What is under way goes on, but nothing further begins: of one that may have several requests. */
+  retire(): void;
   /** The rules have changed: ends it where they do not let it go where it goes. @returns whether that was so */
   judgeAgain(): Promise<boolean>;
 }
@@ -69,6 +71,7 @@ export class Sessions {
 
   /** Waits until all have ended, for `timeout` ms at most; those that are left are ended with `reason`. */
   async drain(timeout: number, reason: GssocksError): Promise<void> {
+    this.retire();
     const all = Promise.all([...this.#open].map((session) => session.done));
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
@@ -78,6 +81,11 @@ export class Sessions {
     clearTimeout(timer);
     this.abortAll(reason);
     await all;
+  }
+
+  /** Of those that are open nothing further begins. */
+  retire(): void {
+    for (const session of this.#open) session.retire();
   }
 
   abortAll(reason: GssocksError): void {

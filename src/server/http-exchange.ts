@@ -1,0 +1,170 @@
+/**
+ * One request that an HTTP client wants to have passed on, and the origin's response to it (RFC 9112 §3.2.2): on a connection
+ * to the origin of its own. Both messages are parsed and written anew by Node, so that whoever reads them next takes them for
+ * as long as we do; a message that ends too early on one side does not seem whole on the other.
+ */
+import { type ClientRequest, type IncomingMessage, type ServerResponse, request as send } from "node:http";
+import type { Socket } from "node:net";
+import { GssocksError, NetworkError } from "../errors.js";
+import { endToEnd, via } from "../protocol/http-fields.js";
+import type { AbsoluteTarget } from "../protocol/http-target.js";
+import type { Carried, Carrier, CarrierOptions } from "../relay/carrier.js";
+import { brokenBy, brokenEnd, reset } from "../relay/cut-off.js";
+import { Deadlines } from "../relay/deadlines.js";
+import { flow } from "../relay/flow.js";
+import { clientLost } from "./client-lost.js";
+import { MAX_HEAD } from "./http-parser.js";
+import { asError } from "./internal-error.js";
+
+export interface ExchangeOptions
+  extends Pick<CarrierOptions, "idleTimeout" | "totalTimeout" | "upRates" | "downRates"> {
+  request: IncomingMessage;
+  response: ServerResponse;
+  target: AbsoluteTarget;
+  /** To the origin. */
+  destination: Socket;
+  /** For the client, beside the origin's. */
+  fields: readonly string[];
+}
+
+export class HttpExchange implements Carrier {
+  readonly done: Promise<GssocksError | null>;
+  readonly #options: ExchangeOptions;
+  readonly #deadlines: Deadlines;
+  #active = performance.now();
+  #finish: (error: GssocksError | null) => void = () => {};
+  #finished = false;
+  #answered = false;
+
+  constructor(options: ExchangeOptions) {
+    this.#options = options;
+    this.done = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    const idleFor = () => performance.now() - this.#active;
+    this.#deadlines = new Deadlines(options, idleFor, (error) => this.abort(error));
+    const { request, response } = options;
+    request.on("error", (error) => this.abort(clientLost(error)));
+    response
+      .on("error", (error) => this.abort(clientLost(error)))
+      .on("finish", () => this.#end(null))
+      .on("close", () => this.abort(clientLost(new Error("it closed before the response was out"))));
+    try {
+      this.#ask();
+    } catch (error) {
+      this.abort(asError(error));
+    }
+  }
+
+  /** On the connection to the origin, heads and all. */
+  get carried(): Carried {
+    const { bytesWritten, bytesRead } = this.#options.destination;
+    return { up: bytesWritten, down: bytesRead };
+  }
+
+  /** The client is cut off where it has a part of the response already; where it has none, it can be told. */
+  abort(reason: GssocksError): void {
+    this.#end(reason);
+  }
+
+  #end(error: GssocksError | null): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#deadlines.stop();
+    const { destination, request, response } = this.#options;
+    // What is left of a body that nobody wants.
+    request.resume();
+    if (error === null) destination.destroy();
+    else reset(destination);
+    if (error !== null && response.headersSent) reset(response.req.socket);
+    this.#finish(error);
+  }
+
+  #ask(): void {
+    const { request, target, destination, upRates = [] } = this.#options;
+    const { "content-length": length, "transfer-encoding": coding } = request.headers;
+    const fields = [
+      "Host",
+      target.host,
+      ...endToEnd(request.rawHeaders, ["host"]),
+      ...via(request.httpVersion),
+    ];
+    if (coding !== undefined) fields.push("Transfer-Encoding", "chunked");
+    else if (length !== undefined) fields.push("Content-Length", length);
+    const asked = send({
+      createConnection: () => destination,
+      method: request.method ?? "GET",
+      path: target.path,
+      headers: fields,
+      maxHeaderSize: MAX_HEAD,
+    });
+    asked
+      .on("response", (answer) => this.#attempt(() => this.#answer(answer)))
+      .on("continue", () => this.#options.response.writeContinue())
+      .on("upgrade", () => this.abort(badResponse("it changes to a protocol that nobody asked for")))
+      // Where it has answered, it may stop listening: the response's own end tells whether it is whole.
+      .on("error", (error) => this.#answered || this.abort(unanswered(error)));
+    this.#send(asked, upRates, coding !== undefined || length !== undefined);
+  }
+
+  #send(asked: ClientRequest, rates: NonNullable<CarrierOptions["upRates"]>, body: boolean): void {
+    const { request } = this.#options;
+    if (!body) return void asked.end();
+    // The head goes first, for a body may wait for what the origin says to that (RFC 9110 §10.1.1).
+    asked.flushHeaders();
+    flow(request, asked, rates, this.#carried);
+    request.on("end", () => asked.end());
+  }
+
+  #answer(answer: IncomingMessage): void {
+    this.#answered = true;
+    this.#carried();
+    const { request, response, destination, fields, downRates = [] } = this.#options;
+    const { statusCode = 0, statusMessage = "" } = answer;
+    const { "content-length": length, "transfer-encoding": coding } = answer.headers;
+    if (coding !== undefined && coding.toLowerCase() !== "chunked")
+      throw badResponse("its transfer coding is not chunked alone");
+    // That is for proxies to say: a client would show its credentials to whom it does not mean to.
+    if (statusCode === 407) throw badResponse("it answers as if it were a proxy (407)");
+    const all = [...endToEnd(answer.rawHeaders), ...via(answer.httpVersion), ...fields];
+    if (coding === undefined && length !== undefined) all.push("Content-Length", length);
+    response.sendDate = false;
+    response.writeHead(statusCode, statusMessage, all);
+    // The client need not wait for the body to see it.
+    response.flushHeaders();
+    const framed = coding !== undefined || length !== undefined || request.method === "HEAD";
+    flow(answer, response, downRates, this.#carried);
+    answer
+      .on("error", (error: NodeJS.ErrnoException) =>
+        this.abort(brokenBy("destination", error.code ?? error.message, error)),
+      )
+      .on("end", () => {
+        const broken = framed ? null : brokenEnd(destination);
+        if (broken !== null) this.abort(brokenBy("destination", broken));
+        else response.end();
+      });
+  }
+
+  #attempt(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.abort(error instanceof GssocksError ? error : badResponse((error as Error).message));
+    }
+  }
+
+  readonly #carried = (): void => {
+    this.#active = performance.now();
+  };
+}
+
+function badResponse(why: string): NetworkError {
+  return new NetworkError("BAD_RESPONSE", `the origin's response can't be passed on: ${why}`);
+}
+
+function unanswered(error: NodeJS.ErrnoException): NetworkError {
+  if (error.code?.startsWith("HPE_")) return badResponse(`${error.code}: ${error.message}`);
+  return new NetworkError("NO_RESPONSE", `the origin gave no response: ${error.code ?? error.message}`, {
+    cause: error,
+  });
+}
