@@ -1,6 +1,8 @@
-/** What a program may import. */
+/** What a program may import. The GSS-API alone is `gssocks/gss`, a Dispatcher for fetch `gssocks/undici`. */
 
+export { HttpAgent, HttpsAgent } from "./client/agents.js";
 export type { ClientMethod, HostPort, ProxyOptions, ProxySession } from "./client/proxy-options.js";
+export { createSocket, ProxySocket, type SocketOptions } from "./client/proxy-socket.js";
 export type { ProxyStream } from "./client/proxy-stream.js";
 export type { ProxyTlsOptions } from "./client/proxy-tls.js";
 export {

@@ -4,6 +4,7 @@ import type { Endpoint } from "../protocol/address.js";
 import { CMD } from "../protocol/constants.js";
 import { hopMark } from "../protocol/hop-mark.js";
 import { encodeRequest } from "../protocol/request.js";
+import { aborted } from "./abort.js";
 import { openChannel, targetOf } from "./proxy-channel.js";
 import { credentialsOf, methodsOf, type Opened, type ProxyOptions, type Wanted } from "./proxy-options.js";
 import { Handshake, type HandshakeEnd, type Identity } from "./socks5-handshake.js";
@@ -81,7 +82,8 @@ async function prepare(
   } catch (error) {
     identity.target?.close();
     identity.credentials?.password.fill(0);
-    throw error;
+    // Whatever broke off because of it.
+    throw options.signal?.aborted ? aborted(options.signal) : error;
   }
 }
 

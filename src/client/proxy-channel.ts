@@ -20,7 +20,11 @@ export async function openChannel(options: ProxyOptions, left: () => number): Pr
   return secured(await reach(options.proxy, left, options.signal), options, left());
 }
 
-async function reach({ host, port }: HostPort, left: () => number, signal?: AbortSignal): Promise<Socket> {
+async function reach(
+  { host, port }: HostPort,
+  left: () => number,
+  signal: AbortSignal | undefined,
+): Promise<Socket> {
   try {
     const address = parseHost(host);
     const addresses =

@@ -55,7 +55,8 @@ export interface ProxyOptions {
   hops?: number;
   /** Milliseconds until the destination must be open. Default 60 s. */
   timeout?: number;
-  signal?: AbortSignal;
+  /** Gives up, and ends what is open by then: the error's code is ABORTED. */
+  signal?: AbortSignal | undefined;
   /** TLS to the proxy; GSS-API is bound to it. */
   tls?: ProxyTlsOptions | undefined;
 }

@@ -5,6 +5,7 @@ import { parseHost, UNSPECIFIED } from "../protocol/address.js";
 import { CMD } from "../protocol/constants.js";
 import { CLEAR_DATAGRAMS, ContextDatagramProtection } from "../relay/datagram-protection.js";
 import { ContextProtection } from "../relay/message-protection.js";
+import { aborted, onAbort } from "./abort.js";
 import { bindThrough, openThrough } from "./handshake.js";
 import type { HostPort, Opened, ProxyOptions } from "./proxy-options.js";
 import { ProxyStream } from "./proxy-stream.js";
@@ -40,21 +41,34 @@ export interface ProxyBinding {
  */
 export async function connect({ destination, ...options }: ConnectOptions): Promise<ProxyStream> {
   const dst = { host: parseHost(destination.host), port: destination.port };
-  return new ProxyStream(await openThrough(options, { cmd: CMD.CONNECT, dst }));
+  return streamOf(await openThrough(options, { cmd: CMD.CONNECT, dst }), options);
 }
 
 /**
- * Has the proxy wait for one connection from the peer (RFC 1928 §6, BIND). The signal ends the wait, too.
+ * Has the proxy wait for one connection from the peer (RFC 1928 §6, BIND). The signal ends the wait, too, and the stream.
  * @throws as {@link connect}; `accepted`: NetworkError (NOBODY_CONNECTED, TIMEOUT, ABORTED, CONNECTION_LOST), PeerError
  */
 export async function bind({ peer, peerTimeout, ...options }: BindOptions): Promise<ProxyBinding> {
   const dst = { host: parseHost(peer.host), port: peer.port };
   const bound = await bindThrough(options, peerTimeout === undefined ? { dst } : { dst, peerTimeout });
   const { host, port } = bound.bnd;
-  const accepted = bound.peer.then((opened) => new ProxyStream(opened));
+  const accepted = bound.peer.then((opened) => streamOf(opened, options));
   accepted.catch(() => {});
   const address = host.kind === "domain" ? host.name : host.address;
   return { bnd: { host: address, port }, accepted, close: () => bound.close() };
+}
+
+/** Takes over what was opened; the signal ends it from now on. */
+function streamOf(opened: Opened, { signal }: ProxyOptions): ProxyStream {
+  const stream = new ProxyStream(opened);
+  if (signal?.aborted) {
+    stream.destroy();
+    throw aborted(signal);
+  }
+  return stream.once(
+    "close",
+    onAbort(signal, (error) => stream.destroy(error)),
+  );
 }
 
 /**
@@ -65,7 +79,20 @@ export async function bind({ peer, peerTimeout, ...options }: BindOptions): Prom
 export async function udpAssociate(options: ProxyOptions): Promise<UdpAssociation> {
   // RFC 1961 §3.2: datagrams come in any order.
   const wanted = { cmd: CMD.UDP_ASSOCIATE, dst: UNSPECIFIED, withoutFlags: GSS_C_SEQUENCE_FLAG };
-  const opened = await openThrough(options, wanted);
+  const { signal } = options;
+  const association = await associationOf(await openThrough(options, wanted));
+  if (signal?.aborted) {
+    association.close();
+    throw aborted(signal);
+  }
+  return association.once(
+    "close",
+    onAbort(signal, (error) => association.abort(error)),
+  );
+}
+
+/** Takes over what was opened. */
+async function associationOf(opened: Opened): Promise<UdpAssociation> {
   const { socket: control, context, protection, session } = opened;
   const socket = createSocket(control.remoteFamily === "IPv6" ? "udp6" : "udp4");
   try {

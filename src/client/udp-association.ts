@@ -99,6 +99,11 @@ export class UdpAssociation extends EventEmitter<Events> {
     this.#end(null);
   }
 
+  /** @internal {@link close}, and why */
+  abort(error: GssocksError): void {
+    this.#end(error);
+  }
+
   #received(datagram: Buffer): void {
     const plain = this.#protection.open(datagram);
     if (typeof plain === "string") return this.#drop(plain);
