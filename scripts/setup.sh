@@ -46,6 +46,9 @@ tests=$(
   argon2                 # ... and the same
   oidentd                # an Ident server that others wrote
   dnsmasq-base           # DNS over UDP through the proxy (the program alone, no service)
+  postgresql mariadb-server # databases, by their drivers through the proxy ...
+  redis-server           # ... and another ...
+  python3-aiosmtpd       # ... and mail
   clang-format           # npm run lint
   debian-archive-keyring # to check the signatures of what is fetched of other Debian releases
   krb5-pkinit            # anonymous tickets (kinit -n)
@@ -104,6 +107,9 @@ install_packages() (
       openssh-server) daemons+=(ssh.service ssh.socket) ;;
       slapd) daemons+=(slapd.service) ;;
       oidentd) daemons+=(oidentd.service oidentd.socket) ;;
+      postgresql) daemons+=(postgresql.service) ;;
+      mariadb-server) daemons+=(mariadb.service) ;;
+      redis-server) daemons+=(redis-server.service) ;;
       stunnel4) daemons+=(stunnel4.service stunnel.target) ;;
     esac
   done

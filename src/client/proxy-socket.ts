@@ -4,7 +4,7 @@
  */
 import type { Socket } from "node:net";
 import { Duplex } from "node:stream";
-import { type GssocksError, UsageError } from "../errors.js";
+import { type GssocksError, NetworkError, UsageError } from "../errors.js";
 import { parseHost } from "../protocol/address.js";
 import { CMD } from "../protocol/constants.js";
 import { onAbort } from "./abort.js";
@@ -71,7 +71,7 @@ export class ProxySocket extends Duplex {
 
   /**
    * Opens the connection: `connect` and `ready` tell that it is there. Of the options, `host` and `port` count.
-   * @throws UsageError (NO_PATH, BAD_DOMAIN_NAME, BAD_PORT, SOCKET_USED)
+   * @throws UsageError (NO_PATH, SOCKET_USED)
    */
   connect(port: number | string, host?: string, listener?: () => void): this;
   connect(port: number | string, listener?: () => void): this;
@@ -80,7 +80,6 @@ export class ProxySocket extends Duplex {
     const listener = args.find((arg) => typeof arg === "function") as (() => void) | undefined;
     const destination = destinationOf(args);
     if (this.#destination !== null) throw new UsageError("SOCKET_USED", "the socket connects once only");
-    // Now, where the caller sees it.
     const dst = { host: parseHost(destination.host), port: destination.port };
     this.#destination = destination;
     if (listener !== undefined) this.once("connect", listener);
@@ -101,7 +100,7 @@ export class ProxySocket extends Duplex {
     for (const set of this.#settings.values()) set(carrier);
     stream.on("data", (octets: Buffer) => this.#received(octets));
     stream.on("end", () => this.push(null));
-    stream.on("error", (error) => this.destroy(error));
+    stream.on("error", (error) => this.destroy(asReset(error)));
     stream.on("close", () => {
       if (!stream.readableEnded) this.destroy();
     });
@@ -283,6 +282,12 @@ export class ProxySocket extends Duplex {
 
   /** Addresses are the proxy's to try. */
   readonly autoSelectFamilyAttemptedAddresses: string[] = [];
+}
+
+/** Drivers know an open connection that breaks by Node's code for it, and pass over it or try again. */
+function asReset(error: Error): Error {
+  const broken = error instanceof NetworkError && error.code === "CONNECTION_LOST";
+  return broken ? new NetworkError("ECONNRESET", error.message, { cause: error }) : error;
 }
 
 function destinationOf([first, second]: unknown[]): HostPort {

@@ -38,7 +38,6 @@ test("http: one connection for several requests, then requests side by side", as
   });
   const port = await listen(context, origin);
   const agent = new HttpAgent({ proxy: { host: "localhost", port: proxy.port } }, { keepAlive: true });
-  context.after(() => agent.destroy());
 
   const [first] = (await answer(get({ host: "localhost", port, path: "/1", agent }))).split(" ");
   const post = request({ host: "localhost", port, path: "/2", method: "POST", agent });
@@ -54,6 +53,7 @@ test("http: one connection for several requests, then requests side by side", as
     [..."abc"].map((path) => answer(get({ host: "localhost", port, path: `/${path}`, agent }))),
   );
   assert.equal(new Set(answers.map((text) => text.split(" ")[0])).size, 3);
+  agent.destroy();
 });
 
 test("https: TLS with the destination, whose name is proved, and which is resumed", async (context) => {
