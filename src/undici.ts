@@ -1,13 +1,24 @@
 /** `gssocks/undici`: a Dispatcher for fetch, through the proxy. For whoever has undici, which gssocks does not bring along. */
 import type { Socket } from "node:net";
+import type { ConnectionOptions } from "node:tls";
 import { Agent, buildConnector } from "undici";
 import type { ProxyOptions } from "./client/handshake.js";
 import { createSocket } from "./client/proxy-socket.js";
 
-/** What undici's Agent takes, but for how it connects: `connect` is for TLS with the destination, as `ca` or `cert`. */
-export type DispatcherOptions = Omit<Agent.Options, "connect" | "factory"> & {
-  connect?: Omit<buildConnector.BuildOptions, "socketPath" | "httpSocket">;
-};
+/** TLS with the destination, as `tls.connect` takes it, and what undici's connector takes besides. */
+export interface DestinationTls
+  extends Omit<ConnectionOptions, "socket" | "host" | "port" | "path" | "timeout"> {
+  /** Offer HTTP/2. */
+  allowH2?: boolean;
+  /** Milliseconds for the TLS handshake. */
+  timeout?: number;
+  maxCachedSessions?: number;
+}
+
+/** What undici's Agent takes; it connects through the proxy. */
+export interface DispatcherOptions extends Omit<Agent.Options, "connect" | "factory"> {
+  connect?: DestinationTls;
+}
 
 /**
  * A Dispatcher of undici's whose connections go through the proxy: `fetch(url, { dispatcher })`, undici's own `request`
@@ -19,10 +30,7 @@ export function gssocksDispatcher(proxy: ProxyOptions, options: DispatcherOption
 }
 
 /** How {@link gssocksDispatcher} connects, for a Pool or a Client of one's own. */
-export function gssocksConnector(
-  proxy: ProxyOptions,
-  tls: DispatcherOptions["connect"] = {},
-): buildConnector.connector {
+export function gssocksConnector(proxy: ProxyOptions, tls: DestinationTls = {}): buildConnector.connector {
   const secure = buildConnector(tls);
   return (options, callback) => {
     const { hostname, port, protocol } = options;

@@ -47,6 +47,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   client: { uses: ["gss", "protocol", "relay"], types: ["observability/events"] },
   cli: { uses: ["*"] },
+  undici: { uses: ["client"] },
   index: { uses: ["*"] },
 };
 
@@ -61,6 +62,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "prom-client": ["observability"],
   commander: ["cli"],
   "pkg-prebuilds": ["gss/native"],
+  undici: ["undici"],
 };
 
 const IMPURE =
