@@ -27,32 +27,47 @@ const fsync = text(`never, always or ${DURATION}`, (value): "never" | "always" |
 );
 
 const syslog = z.strictObject({
-  address: text("/dev/log, udp://IP:PORT or tcp://IP:PORT", parseSyslogAddress).prefault(
-    DEFAULTS.syslogAddress,
-  ),
-  facility: z.enum(Object.keys(FACILITIES) as [Facility, ...Facility[]]).default("authpriv"),
+  address: text("/dev/log, udp://IP:PORT or tcp://IP:PORT", parseSyslogAddress)
+    .describe("Where the syslog server listens")
+    .prefault(DEFAULTS.syslogAddress),
+  facility: z
+    .enum(Object.keys(FACILITIES) as [Facility, ...Facility[]])
+    .describe("RFC 5424 §6.2.1")
+    .default("authpriv"),
 });
 
 const journald = z.strictObject({
-  socket: text("an absolute path", parseSocketPath).prefault(DEFAULTS.journaldSocket),
+  socket: text("an absolute path", parseSocketPath)
+    .describe("The journal's socket")
+    .prefault(DEFAULTS.journaldSocket),
 });
 
 const transport = z.strictObject({
-  target: z.string().min(1),
-  options: z.record(z.string(), z.unknown()).default({}),
+  target: z.string().min(1).describe("The module's name, where gssocks can find it, or its absolute path"),
+  options: z.record(z.string(), z.unknown()).default({}).describe("What the module's own documentation has"),
 });
 
 const fields = z.strictObject({
-  file: file.optional(),
-  fsync: fsync.optional(),
-  syslog: syslog.optional(),
-  journald: journald.optional(),
-  transport: transport.optional(),
-  onFull: z.enum(["block", "drop"]).default(DEFAULTS.auditOnFull),
-  queue: count.default(DEFAULTS.auditQueue),
+  file: file.describe("A file of their own, a JSON object a line").optional(),
+  fsync: fsync
+    .describe(
+      "When file is synced: never; always, before anybody passes; or so long after a record was written (1s where it is not said)",
+    )
+    .optional(),
+  syslog: syslog.describe("To a syslog server").optional(),
+  journald: journald.describe("To the journal of systemd; {} will do").optional(),
+  transport: transport.describe("Through a transport of pino's").optional(),
+  onFull: z
+    .enum(["block", "drop"])
+    .default(DEFAULTS.auditOnFull)
+    .describe(
+      "While records can't be written: block, nobody is let in; drop, records that find no room are counted and lost",
+    ),
+  queue: count.default(DEFAULTS.auditQueue).describe("Records that may wait to be written"),
 });
 
 export const audit = fields
+  .describe("Where the audit records go, to one place alone; without one, to the log")
   .superRefine(({ file, fsync, syslog, journald, transport }, context) => {
     const given = Object.entries({ file, syslog, journald, transport }).filter(([, to]) => to !== undefined);
     for (const [key] of given.slice(1)) {

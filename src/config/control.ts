@@ -4,7 +4,15 @@ import * as z from "zod";
 import { text } from "./fields.js";
 import { parseSocketPath } from "./values.js";
 
-export const control = z.strictObject({ socket: text("an absolute path", parseSocketPath) });
+export const control = z
+  .strictObject({
+    socket: text("an absolute path", parseSocketPath).describe(
+      "A Unix socket that the server makes, with mode 0600; nobody else may write in its directory",
+    ),
+  })
+  .describe(
+    "Where gssocks reload, sessions and kill reach the server; without it, control in the directory of systemd's RuntimeDirectory=",
+  );
 
 /**
  * Where the server that was started with `source` listens, though all else may be wrong by now; null where that is not said.

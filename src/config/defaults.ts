@@ -1,8 +1,5 @@
-/** What holds where the configuration is silent. Durations are milliseconds; null is never. */
+/** What holds where the configuration is silent. Written as the file has it, but for what has `ms` in its comment. */
 import type { AgreedLevel } from "../protocol/protection-level.js";
-
-const SECOND = 1000;
-const HOUR = 3600 * SECOND;
 
 export const DEFAULTS = {
   /** Best first. `none` has to be asked for by name. */
@@ -15,35 +12,36 @@ export const DEFAULTS = {
   /** Enough for a resolver and a game; each costs a judgement and some hundred octets. */
   udpDestinations: 256,
   udpDatagramsPerSecond: 10_000,
-  /** One look-up in a directory of passwords. */
-  directory: 10 * SECOND,
-  identTimeout: 5 * SECOND,
+  /** One look-up in a directory of passwords, in ms. */
+  directory: 10_000,
+  identTimeout: "5s",
   identConcurrency: 64,
   workers: 1,
   /** Long enough for a browser's many sessions, short enough for who is taken out of a group. */
-  groupsMaxAge: 60 * SECOND,
+  groupsMaxAge: "1m",
   sessions: 10_000,
   sessionsPerSource: 1000,
   /** OpenSSH's. */
-  failedAuthentication: 5 * SECOND,
-  handshakeTimeout: 10 * SECOND,
-  protocolError: 10 * SECOND,
-  leastPenalty: 15 * SECOND,
-  mostPenalty: 600 * SECOND,
+  failedAuthentication: "5s",
+  handshakeTimeout: "10s",
+  protocolError: "10s",
+  leastPenalty: "15s",
+  mostPenalty: "10m",
   exempt: ["127.0.0.0/8", "::1"],
-  handshake: 30 * SECOND,
-  connect: 30 * SECOND,
+  handshake: "30s",
+  connect: "30s",
   /** As SOCKS4's author had it. */
-  bind: 120 * SECOND,
+  bind: "2m",
   /** Long enough for a person's idle ssh, short enough that dead peers do not pile up. */
-  idle: HOUR,
-  total: null,
-  drain: 30 * SECOND,
+  idle: "1h",
+  total: "never",
+  drain: "30s",
   logLevel: "info",
   /** Nobody passes without a trace. */
   auditOnFull: "block",
   auditQueue: 10_000,
-  auditFsync: SECOND,
+  /** In ms. */
+  auditFsync: 1000,
   syslogAddress: "/dev/log",
   journaldSocket: "/run/systemd/journal/socket",
   identdAddress: "*:113",

@@ -17,7 +17,7 @@ const MOST_WORKERS = 256;
 export function text<T>(expected: string, parse: (text: string) => T, shape: Shape = {}) {
   return z
     .string({ error: ({ input }) => describe(expected, input) })
-    .meta({ description: `Expected: ${expected}`, ...shape })
+    .meta({ expected, ...shape })
     .transform((value, context): T => {
       try {
         return parse(value);
@@ -57,8 +57,12 @@ export const rate = text("a rate, as 10Mbit/s or 2MB/s", parseRate);
 
 /** Each way; one of them at least. */
 export const bandwidth = z
-  .strictObject({ up: rate.optional(), down: rate.optional() })
+  .strictObject({
+    up: rate.describe("From clients, at most so much a second").optional(),
+    down: rate.describe("To clients, at most so much a second").optional(),
+  })
   .refine(({ up, down }) => up !== undefined || down !== undefined, { error: "expected up, down or both" })
+  .describe("What is carried at most each way; datagrams beyond it are dropped")
   .transform(({ up, down }) => ({ up: up ?? null, down: down ?? null }));
 
 export const octets = text("a number of bytes, as 500MB or 20GB", parseOctets);
@@ -94,4 +98,6 @@ function parseLevel(value: string): AgreedLevel {
   );
 }
 
-export const protectionLevels = distinct(level, "name at least one level");
+export const protectionLevels = distinct(level, "name at least one level").describe(
+  "The levels that may be agreed on (RFC 1961), best first; none leaves requests and data in clear",
+);

@@ -9,5 +9,21 @@ import { configSchema } from "./schema.js";
 export function jsonSchema(): object {
   // Draft 7 is what editors' YAML servers know.
   const { $schema, ...schema } = z.toJSONSchema(configSchema, { io: "input", target: "draft-7" });
-  return { $schema, title: "The configuration of gssocks", ...schema };
+  return { $schema, title: "The configuration of gssocks", ...(described(schema) as object) };
+}
+
+/** With what a text's parser expects (`text` in fields.ts) told behind what the key is for, where no list of words does. */
+function described(part: unknown): unknown {
+  if (Array.isArray(part)) return part.map(described);
+  if (typeof part !== "object" || part === null) return part;
+  const entries = Object.entries(part).map(([key, value]) => [key, described(value)]);
+  const { expected, ...rest } = Object.fromEntries(entries);
+  // A key of the configuration with that name has a mapping there.
+  if (typeof expected !== "string") return Object.fromEntries(entries);
+  if ("enum" in rest) return rest;
+  const { description } = rest;
+  return {
+    ...rest,
+    description: `${description === undefined ? "" : `${description}. `}Expected: ${expected}`,
+  };
 }

@@ -10,8 +10,10 @@ export interface SessionLimits extends Allowance {
 }
 
 const allowance = {
-  sessionsPerMinute: count.optional(),
-  bytesPerDay: octets.optional(),
+  sessionsPerMinute: count.describe("Sessions opened in a minute; without it, no limit").optional(),
+  bytesPerDay: octets
+    .describe("What they carry in a day, both ways together; without it, no limit")
+    .optional(),
   bandwidth: bandwidth.optional(),
 };
 
@@ -32,16 +34,28 @@ function complete({ sessions, sessionsPerMinute, bytesPerDay, bandwidth }: Given
 }
 
 /** Of those who share something. */
-export const sharedLimits = z.strictObject({ sessions: count.optional(), ...allowance }).transform(complete);
+export const sharedLimits = z
+  .strictObject({
+    sessions: count.describe("Sessions at once; without it, no limit").optional(),
+    ...allowance,
+  })
+  .transform(complete);
 
 export const limits = z
   .strictObject({
-    sessions: count.default(DEFAULTS.sessions),
+    sessions: count.default(DEFAULTS.sessions).describe("Sessions at once"),
     ...allowance,
     perSource: z
-      .strictObject({ sessions: count.default(DEFAULTS.sessionsPerSource), ...allowance })
+      .strictObject({
+        sessions: count.default(DEFAULTS.sessionsPerSource).describe("Sessions at once"),
+        ...allowance,
+      })
       .transform(complete)
+      .describe("The same, for all sessions from one source address")
       .prefault({}),
-    perUser: sharedLimits.prefault({}),
+    perUser: sharedLimits
+      .describe("The same, for all sessions of one user whose name was proven")
+      .prefault({}),
   })
+  .describe("What sessions may take; each has to find room within all of them")
   .transform(({ perSource, perUser, ...all }) => ({ ...complete(all), perSource, perUser }));

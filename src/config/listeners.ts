@@ -5,16 +5,28 @@ import type { AgreedLevel } from "../protocol/protection-level.js";
 import { distinct, file, protectionLevels, text } from "./fields.js";
 import { isLoopback, parseListenAddress } from "./values.js";
 
-const methods = distinct(z.enum(["certificate", "gssapi", "password", "none"]), "name at least one method");
+const methods = distinct(
+  z.enum(["certificate", "gssapi", "password", "none"]),
+  "name at least one method",
+).describe(
+  "How clients of SOCKS5 may show who they are, in the server's order: of those that a client offers, the first is taken",
+);
 
 const networks = z
   .array(text("an address or a network, as 10.0.0.0/8", (value) => IpNetwork.parse(value)))
-  .min(1, { error: "the list is empty; name at least one network" });
+  .min(1, { error: "the list is empty; name at least one network" })
+  .describe("The clients' addresses and networks");
 
 const socks4 = z
   .strictObject({
-    identity: z.enum(["ident", "asserted", "none"]),
-    users: distinct(z.string().min(1), "leave users out to let every user in").optional(),
+    identity: z
+      .enum(["ident", "asserted", "none"])
+      .describe(
+        "ident: the client's identd must name the user that the request names; asserted: the request is taken at its word; none: the name is not looked at",
+      ),
+    users: distinct(z.string().min(1), "leave users out to let every user in")
+      .describe("The names that may come in, with ident and asserted; without it, all")
+      .optional(),
   })
   .refine(({ identity, users }) => identity !== "none" || users === undefined, {
     path: ["users"],
@@ -22,33 +34,78 @@ const socks4 = z
   });
 
 const tls = z.strictObject({
-  certificate: file,
-  key: file,
-  clientAuthorities: file.optional(),
-  clientCertificate: z.enum(["required", "optional"]).default("optional"),
-  clientIdentity: z.enum(["subject", "email", "dns", "uri"]).default("subject"),
-  minVersion: z.enum(["TLSv1.2", "TLSv1.3"]).default("TLSv1.2"),
-  ciphers: z.string().min(1).optional(),
+  certificate: file.describe("Our certificate, with those between it and the authority behind it, in PEM"),
+  key: file.describe("Its private key, in PEM"),
+  clientAuthorities: file
+    .describe(
+      "The authorities whose client certificates are taken, in PEM; without it no certificate is asked for",
+    )
+    .optional(),
+  clientCertificate: z
+    .enum(["required", "optional"])
+    .describe("Whether the handshake fails without a certificate of the client's")
+    .default("optional"),
+  clientIdentity: z
+    .enum(["subject", "email", "dns", "uri"])
+    .describe(
+      "What of a client's certificate names the user: its subject, or the first alternative name of a kind",
+    )
+    .default("subject"),
+  minVersion: z
+    .enum(["TLSv1.2", "TLSv1.3"])
+    .describe("The oldest version of TLS that is spoken")
+    .default("TLSv1.2"),
+  ciphers: z.string().min(1).describe("OpenSSL's list of ciphers; without it, Node's").optional(),
   channelBindings: z
     .strictObject({
-      type: z.enum(["tls-server-end-point", "tls-exporter"]).default("tls-server-end-point"),
-      required: z.boolean().default(false),
+      type: z
+        .enum(["tls-server-end-point", "tls-exporter"])
+        .describe("The certificate (RFC 5929), or the session (RFC 9266; TLS 1.3 alone)")
+        .default("tls-server-end-point"),
+      required: z
+        .boolean()
+        .default(false)
+        .describe("Refuse clients of GSS-API that do not bind; bindings that differ are always refused"),
     })
+    .describe("What GSS-API is bound to of TLS")
     .prefault({}),
 });
 
 const listener = z
   .strictObject({
-    address: text("an IP address and a port, as 127.0.0.1:1080", parseListenAddress, { pattern: ":\\d+$" }),
+    address: text("an IP address and a port, as 127.0.0.1:1080", parseListenAddress, {
+      pattern: ":\\d+$",
+    }).describe(
+      "Where clients connect. IPv6 stands in brackets; *:PORT takes IPv6 and IPv4, 0.0.0.0:PORT IPv4 alone; of port 0 the system picks one",
+    ),
     gssapi: z
-      .strictObject({ protectionLevels: protectionLevels.optional(), nec: z.boolean().optional() })
+      .strictObject({
+        protectionLevels: protectionLevels.optional(),
+        nec: z
+          .boolean()
+          .describe(
+            "Take the level as a bare octet too, as old NEC clients send it; it is then open to change on its way",
+          )
+          .optional(),
+      })
+      .describe("What here differs from the common gssapi")
       .prefault({}),
     methods: methods.prefault(["gssapi"]),
-    sources: z.array(z.strictObject({ from: networks, methods })).default([]),
-    acceptClearTextPasswords: z.boolean().default(false),
-    socks4: socks4.optional(),
-    http: z.boolean().default(false),
-    tls: tls.optional(),
+    sources: z
+      .array(z.strictObject({ from: networks, methods }))
+      .default([])
+      .describe("Other methods for some networks; the first whose from holds the client's address counts"),
+    acceptClearTextPasswords: z
+      .boolean()
+      .default(false)
+      .describe("The method password needs neither TLS nor loopback here"),
+    socks4: socks4
+      .describe("Take SOCKS4 and 4a on the same port; neither methods nor sources bind them")
+      .optional(),
+    http: z.boolean().default(false).describe("Take HTTP proxy requests on the same port"),
+    tls: tls
+      .describe("Speak TLS here, and TLS alone. The files are read again when they have changed")
+      .optional(),
   })
   .superRefine(({ address, methods, sources, acceptClearTextPasswords, tls }, context) => {
     const all = new Set([...methods, ...sources.flatMap((source) => source.methods)]);
@@ -69,6 +126,7 @@ const listener = z
 export const listeners = z
   .array(listener)
   .min(1, { error: "the list is empty; name at least one address to listen on" })
+  .describe("Where clients come in")
   .superRefine((list, context) => {
     const names = list.map(({ address }) => (address.port === 0 ? null : `${address.host} ${address.port}`));
     for (const [index, name] of names.entries()) {

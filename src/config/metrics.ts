@@ -7,11 +7,15 @@ import { isLoopback, parseListenAddress } from "./values.js";
 /** Whoever gets there may read: other hosts only where the file says so in so many words. */
 export const metrics = z
   .strictObject({
-    address: text("an IP address and a port, as 127.0.0.1:9464", parseListenAddress).prefault(
-      DEFAULTS.metricsAddress,
-    ),
-    remote: z.boolean().default(false),
+    address: text("an IP address and a port, as 127.0.0.1:9464", parseListenAddress)
+      .describe("Where /metrics, /healthz and /readyz are")
+      .prefault(DEFAULTS.metricsAddress),
+    remote: z
+      .boolean()
+      .default(false)
+      .describe("The address may be one that other hosts reach; nothing protects the metrics"),
   })
+  .describe("Where Prometheus reads what the server does; without it, nowhere")
   .refine(({ address, remote }) => remote || isLoopback(address.host), {
     path: ["address"],
     error:

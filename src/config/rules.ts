@@ -43,9 +43,16 @@ const when = z
     days: z
       .array(text("a day or days as mon or mon-fri", day))
       .min(1, { error: "the list is empty; leave `days` out to match every day" })
+      .describe("Days of the week; without it, every day")
       .optional(),
-    hours: text("hours as 08:00-18:00", (value) => ({ spans: parseHours(value), text: value })).optional(),
-    timeZone: text("a time zone as Europe/Berlin", (value) => new TimeZone(value)),
+    hours: text("hours as 08:00-18:00", (value) => ({ spans: parseHours(value), text: value }))
+      .describe(
+        "Hours of the clock on the wall, several with commas between; those past midnight belong to the day they begin on",
+      )
+      .optional(),
+    timeZone: text("a time zone as Europe/Berlin", (value) => new TimeZone(value)).describe(
+      "Whose clock is looked at",
+    ),
   })
   .transform(({ days, hours, timeZone: zone }) => {
     const keys = [
@@ -70,27 +77,52 @@ const conditions = {
   to: z
     .array(text("an address, a network, a name or *.suffix", parseDestinationPattern))
     .min(1, { error: "the list is empty; leave `to` out to match every destination" })
+    .describe(
+      "Destinations, each with a port or a range of ports or without; without it, every one but the protected ones",
+    )
     .optional(),
-  method: distinct(z.enum(AUTH_METHODS), "leave `method` out to match every method").optional(),
-  mechanism: listOf(mechanism, "mechanism").optional(),
-  principal: listOf(text("a principal or a pattern for some", parsePrincipalPattern), "principal").optional(),
-  realm: listOf(word("a realm, as EXAMPLE.TEST", /^[^@/\\\s]+$/), "realm").optional(),
-  localName: listOf(word(NAME, /^[^\s:,]+$/), "localName").optional(),
-  group: listOf(word(NAME, /^[^\s:,]+$/), "group").optional(),
-  user: listOf(z.string().min(1), "user").optional(),
-  tlsSubject: listOf(text("a certificate's subject", parseSubjectPattern), "tlsSubject").optional(),
+  method: distinct(z.enum(AUTH_METHODS), "leave `method` out to match every method")
+    .describe("How the client was authenticated; without it, every way, but to allow not empty")
+    .optional(),
+  mechanism: listOf(mechanism, "mechanism")
+    .describe("The GSS-API mechanism that was used in the end")
+    .optional(),
+  principal: listOf(text("a principal or a pattern for some", parsePrincipalPattern), "principal")
+    .describe("Kerberos principals: *@EXAMPLE.TEST is people, host/*@EXAMPLE.TEST is services")
+    .optional(),
+  realm: listOf(word("a realm, as EXAMPLE.TEST", /^[^@/\\\s]+$/), "realm")
+    .describe("Realms of Kerberos principals, people and services")
+    .optional(),
+  localName: listOf(word(NAME, /^[^\s:,]+$/), "localName")
+    .describe("The local users that principals are mapped to (auth_to_local in krb5.conf)")
+    .optional(),
+  group: listOf(word(NAME, /^[^\s:,]+$/), "group")
+    .describe("Groups, which groups knows")
+    .optional(),
+  user: listOf(z.string().min(1), "user")
+    .describe("Names of clients without a Kerberos principal: of passwords, Ident, NTLM")
+    .optional(),
+  tlsSubject: listOf(text("a certificate's subject", parseSubjectPattern), "tlsSubject")
+    .describe("The subject of the client's TLS certificate; *, O=Example is everything below that")
+    .optional(),
   from: listOf(
     text("an address or a network", (value) => IpNetwork.parse(value)),
     "from",
-  ).optional(),
+  )
+    .describe("The client's address")
+    .optional(),
   listener: listOf(
     text("a listener's address, as 127.0.0.1:1080", (value) => listenAddressText(parseListenAddress(value))),
     "listener",
-  ).optional(),
-  level: level.optional(),
-  tls: z.boolean().optional(),
-  command: distinct(z.enum(COMMANDS), "leave `command` out to match every command").optional(),
-  when: when.optional(),
+  )
+    .describe("The address of one of the listeners")
+    .optional(),
+  level: level.describe("A protection level, or a better one; without GSS-API it is none").optional(),
+  tls: z.boolean().describe("Clients that speak TLS, or those that do not").optional(),
+  command: distinct(z.enum(COMMANDS), "leave `command` out to match every command")
+    .describe("What clients ask for")
+    .optional(),
+  when: when.describe("Days and hours").optional(),
 };
 
 const body = z.strictObject({
@@ -98,26 +130,39 @@ const body = z.strictObject({
   not: z
     .strictObject(conditions)
     .refine((not) => Object.keys(not).length > 0, { error: "nothing is in it; leave `not` out" })
+    .describe("The same keys, none of which may match")
     .optional(),
 });
 
 const rule = z
   .strictObject({
-    allow: body.optional(),
-    deny: body.optional(),
-    reason: word("one line of at most 200 characters", /^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u).optional(),
-    severity: z.enum(SEVERITIES).optional(),
-    requireLevel: level.optional(),
-    idle: durationOrNever.optional(),
-    total: durationOrNever.optional(),
+    allow: body
+      .describe("Who may, and what: all keys must match, of a list one entry is enough. {} is everybody")
+      .optional(),
+    deny: body.describe("Who may not, and what, as with allow").optional(),
+    reason: word("one line of at most 200 characters", /^[^\p{C}\p{Zl}\p{Zp}]{1,200}$/u)
+      .describe("Words that log and audit repeat")
+      .optional(),
+    severity: z
+      .enum(SEVERITIES)
+      .describe("Of the log's lines that tell of the decision; silent is no line")
+      .optional(),
+    requireLevel: level
+      .describe("A session at a lower protection level is denied, and no later rule is asked")
+      .optional(),
+    idle: durationOrNever.describe("In place of timeouts.idle").optional(),
+    total: durationOrNever.describe("In place of timeouts.total").optional(),
     bandwidth: bandwidth.optional(),
-    limits: sharedLimits.optional(),
-    redirect: text("host:port, a host or an address", parseRedirect).optional(),
-    via: z.string().optional(),
+    limits: sharedLimits.describe("What all sessions together may take that the rule allows").optional(),
+    redirect: text("host:port, a host or an address", parseRedirect)
+      .describe("Go there instead, whatever was asked for; no rule judges it. With command: [connect] alone")
+      .optional(),
+    via: z.string().describe("The one of upstreams that is to connect").optional(),
     sourceAddresses: distinct(text("an IP address", parseAddress), "leave it out for the system's choice")
       .refine((list) => new Set(list.map((each) => each.includes(":"))).size === list.length, {
         error: "at most one IPv4 and one IPv6 address",
       })
+      .describe("Connect from this address of ours. With command: [connect] alone")
       .optional(),
   })
   .meta({ oneOf: [{ required: ["allow"] }, { required: ["deny"] }] })
@@ -149,7 +194,11 @@ function orNever(duration: number | null | undefined): number | null {
   return duration === undefined ? null : (duration ?? Number.POSITIVE_INFINITY);
 }
 
-export const rules = z.array(rule);
+export const rules = z
+  .array(rule)
+  .describe(
+    "The first rule that matches decides; what no rule matches is denied. Each is allow or deny, and what else it wants",
+  );
 
 /** What is wrong where rules speak of other parts of the file. */
 export function ruleProblems(

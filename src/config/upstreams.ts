@@ -19,14 +19,19 @@ const proxy = z.union([
 ]);
 
 const gssapi = z.strictObject({
-  protectionLevels: protectionLevels.default(["confidentiality"]),
-  service: word("a service's name, as rcmd or socks", /^[A-Za-z0-9_-]+$/).default("rcmd"),
-  credential: z.enum(["own", "delegated"]).default("own"),
+  protectionLevels: protectionLevels.default(["confidentiality"]).describe("Accepted, best first"),
+  service: word("a service's name, as rcmd or socks", /^[A-Za-z0-9_-]+$/)
+    .default("rcmd")
+    .describe("Of the proxy's name, service@host"),
+  credential: z
+    .enum(["own", "delegated"])
+    .default("own")
+    .describe("own, or the one that the user has delegated to us"),
   ccache: word("a credential cache, as FILE:/run/gssocks/ccache", /^[^\0]+$/).optional(),
   clientKeytab: word("a keytab, as FILE:/etc/gssocks/client.keytab", /^[^\0]+$/).optional(),
   principal: word("a principal, as proxy@EXAMPLE.TEST", /^[^\0\s]+$/).optional(),
   mechanism: text("a mechanism's name or OID", parseMechanism).optional(),
-  nec: z.boolean().default(false),
+  nec: z.boolean().default(false).describe("Send the protection level bare, as NEC's implementation did"),
 });
 
 const tls = z.strictObject({
@@ -38,14 +43,22 @@ const tls = z.strictObject({
 
 const upstream = z
   .strictObject({
-    proxies: distinct(proxy, "name at least one proxy").optional(),
+    proxies: distinct(proxy, "name at least one proxy")
+      .describe("host:port of each, or address and targetName")
+      .optional(),
     srv: word("a domain, as example.test", /^[A-Za-z0-9._-]+$/).optional(),
-    order: z.enum(["first", "round-robin"]).default("first"),
-    protocol: z.enum(["socks5", "http"]).default("socks5"),
-    method: z.enum(["gssapi", "password", "none"]).default("gssapi"),
-    gssapi: gssapi.prefault({}),
+    order: z
+      .enum(["first", "round-robin"])
+      .default("first")
+      .describe("The first that is up, or each in its turn"),
+    protocol: z
+      .enum(["socks5", "http"])
+      .default("socks5")
+      .describe("What they speak; of HTTP, CONNECT alone"),
+    method: z.enum(["gssapi", "password", "none"]).default("gssapi").describe("How we tell who we are"),
+    gssapi: gssapi.prefault({}).describe("For the method gssapi"),
     user: z.strictObject({ name: z.string().min(1).max(255), file }).optional(),
-    tls: tls.optional(),
+    tls: tls.describe("Speak TLS to them").optional(),
   })
   .superRefine(({ proxies, srv, method, user, gssapi }, context) => {
     const problem = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });

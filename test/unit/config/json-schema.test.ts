@@ -10,6 +10,12 @@ const ROOT = new URL("../../../../", import.meta.url);
 const SCHEMA = JSON.parse(readFileSync(new URL("dist/gssocks.schema.json", ROOT), "utf8"));
 const validate = new Ajv({ allErrors: true }).compile(SCHEMA);
 
+interface JsonSchema {
+  readonly description?: string;
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly items?: JsonSchema;
+}
+
 function accepts(yaml: string): boolean {
   return validate(parse(yaml));
 }
@@ -85,6 +91,19 @@ test("what the loader refuses, and an editor can know", () => {
     assert.throws(() => parseConfig(text, "f"), { code: "CONFIG_INVALID" }, text);
     assert.equal(accepts(text), false, text);
   }
+});
+
+test("every key says what it is for, to editors and in gssocks.yaml(5)", () => {
+  const silent: string[] = [];
+  function look(path: string, { properties = {}, items }: JsonSchema): void {
+    for (const [key, value] of Object.entries(properties)) {
+      if (/^(Expected: .*)?$/.test(value.description ?? "")) silent.push(`${path}${key}`);
+      look(`${path}${key}.`, value);
+    }
+    if (items !== undefined) look(path, items);
+  }
+  look("", SCHEMA);
+  assert.deepEqual(silent, [], "describe them in src/config, by .describe()");
 });
 
 test("there is no key for a secret itself", () => {
