@@ -33,8 +33,9 @@ export interface Flags {
 
 /** `gssocks explain`: what the rules would say to somebody. Exit status: 0 allowed, 1 denied, 2 bad command line or file. */
 export function explainCommand(): Command {
-  return explainOptions(new Command("explain")).action(
-    async (file: string, flags: Flags, command: Command) => {
+  return explainOptions(new Command("explain"))
+    .addHelpText("after", "\nExit status: 0 allowed, 1 denied, 2 bad command line or configuration.")
+    .action(async (file: string, flags: Flags, command: Command) => {
       const config = loadConfig(file);
       const { listener } = flags;
       if (listener !== undefined && !config.listeners.some((each) => listenAddressText(each) === listener))
@@ -45,8 +46,7 @@ export function explainCommand(): Command {
         : explanationText(explanation);
       process.stdout.write(text);
       if (explanation.decision === "deny") process.exitCode = DENIED;
-    },
-  );
+    });
 }
 
 /** The arguments and options of `gssocks explain`. */
