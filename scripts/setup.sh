@@ -51,6 +51,9 @@ tests=$(
   python3-aiosmtpd       # ... and mail
   clang-format           # npm run lint
   debian-archive-keyring # to check the signatures of what is fetched of other Debian releases
+  man-db mandoc          # man pages ...
+  zsh fish               # ... and completion, beside bash's
+  logrotate              # files of log and audit trail
   krb5-pkinit            # anonymous tickets (kinit -n)
   gss-ntlmssp            # NTLMSSP, a mechanism that is a plugin of the GSS-API library
 PACKAGES
@@ -200,3 +203,4 @@ fi
 node scripts/clean.mjs dist
 node_modules/.bin/tsc
 node scripts/write-schema.mjs
+node scripts/write-manual.mjs
