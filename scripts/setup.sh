@@ -181,6 +181,12 @@ if older_than build/Release/gssocks.node native CMakeLists.txt package-lock.json
   touch build/Release/gssocks.node
 fi
 
+# What the npm package has for this machine, to be tested as its users have it.
+arch=$(node -p process.arch)
+if [[ ${1:-} == --test ]] && older_than "prebuilds/gssocks-linux-$arch/node-napi-v8.node" build/Release/gssocks.node; then
+  quietly scripts/prebuild.sh "$arch"
+fi
+
 # The npm package `kerberos` is a peer in tests. Its own install script wants to download; its sources are enough.
 if [[ ${1:-} == --test ]] && older_than node_modules/kerberos/build/Release/kerberos.node node_modules/kerberos/package.json; then
   say "building the npm package kerberos"

@@ -1,6 +1,7 @@
 #!/bin/bash
-# unpack-debian.sh [--closure] DIRECTORY SUITE,... PACKAGE...: unpacks packages of other Debian releases into DIRECTORY,
-# which must not be there yet; with --closure, also everything they need, down to the C library. They are checked by
+# unpack-debian.sh [--closure] [--architecture ARCH] DIRECTORY SUITE,... PACKAGE...: unpacks packages of other Debian
+# releases, or for another processor (arm64), into DIRECTORY, which must not be there yet; with --closure, also everything
+# they need, down to the C library. They are checked by
 # apt with Debian's archive keys, and not installed. The machine's mirror and proxy settings are used; its apt state is
 # not touched. Needs no root.
 set -euo pipefail
@@ -9,11 +10,15 @@ fail() {
   echo "unpack-debian: $*" >&2
   exit 1
 }
-closure=
-if [[ $1 == --closure ]]; then
-  closure=$1
+closure='' architecture=$(dpkg --print-architecture)
+while [[ $1 == --* ]]; do
+  case $1 in
+    --closure) closure=$1 ;;
+    --architecture) architecture=$2 && shift ;;
+    *) fail "no such option: $1" ;;
+  esac
   shift
-fi
+done
 target=$1 suites=$2
 shift 2
 command -v apt-get >/dev/null || fail "needs apt-get"
@@ -46,6 +51,8 @@ Dir::State::status "$work/status";
 Dir::Cache "$work";
 Dir::Cache::archives "$work/archives";
 APT::Sandbox::User "";
+APT::Architecture "$architecture";
+APT::Architectures { "$architecture"; };
 APT::Get::List-Cleanup "false";
 Acquire::Languages "none";
 CONFIG

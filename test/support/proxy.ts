@@ -30,6 +30,8 @@ export interface ProxyConfig {
 /** Another build of gssocks than the one that is tested. */
 export interface Build {
   cli: string;
+  /** What runs it; default: this Node. */
+  node?: string;
   /** Beside the realm's; an undefined value takes a variable away. */
   env?: Readonly<Record<string, string | undefined>>;
 }
@@ -64,7 +66,7 @@ export class ProxyServer extends ServerProcess {
       const file = fileIn(dir);
       await writeFile(file, stringify(whole));
       const args = ["--enable-source-maps", build.cli, "serve", "--config", file];
-      child = await start(process.execPath, args, { env: { ...realm.env, ...build.env } });
+      child = await start(build.node ?? process.execPath, args, { env: { ...realm.env, ...build.env } });
       return new ProxyServer(child, dir, whole, await listening(child, whole.listeners.length));
     } catch (error) {
       await child?.stop();
