@@ -84,7 +84,10 @@ export class ClientSession {
     this.#record.enter("method");
     try {
       const octet = await firstOctet(socket, handshake);
-      await this.#begin(socket, tls, Math.max(1, handshake - (performance.now() - began)), isHttp(octet));
+      const left = Math.max(1, Math.ceil(handshake - (performance.now() - began)));
+      const done = this.#begin(socket, tls, left, isHttp(octet));
+      socket.resume();
+      await done;
     } catch (error) {
       socket.on("error", () => {});
       this.#tell("method selection", this.#failure ?? asError(error));

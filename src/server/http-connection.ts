@@ -5,7 +5,6 @@
  *
  * Node's parser (server/http-parser) has the socket but while a CONNECT is answered.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Identity } from "../auth/identity.js";
 import { type GssocksError, PeerError, PolicyError } from "../errors.js";
@@ -32,7 +31,7 @@ import {
 import { HttpAuthentication } from "./http-authentication.js";
 import { HttpExchange } from "./http-exchange.js";
 import { parseHttp } from "./http-parser.js";
-import { brokenRequest, type HttpTarget, readRequest } from "./http-request.js";
+import { type Asked, brokenRequest, type HttpTarget, readRequest, staysOpen } from "./http-request.js";
 import { HttpSession } from "./http-session.js";
 import { asError } from "./internal-error.js";
 import { LimitError } from "./limits.js";
@@ -53,15 +52,6 @@ const NOTHING = Buffer.alloc(0);
 export interface HttpOptions extends ConnectionOptions {
   /** What is answered to whoever asks the proxy itself for /proxy.pac; null: nothing. */
   pac: string | null;
-}
-
-/** A request's head, and how it is answered. */
-interface Asked {
-  readonly request: IncomingMessage;
-  /** null: of CONNECT, which is answered by hand. */
-  readonly response: ServerResponse | null;
-  /** Behind CONNECT. */
-  readonly head: Buffer;
 }
 
 export class HttpConnection {
@@ -325,6 +315,7 @@ export class HttpConnection {
       response: asked.response,
       target: target as HttpTarget & { kind: "absolute" },
       destination: command.destination as Socket,
+      through: command.through,
       fields,
       ...command.bounds(),
     });
@@ -336,13 +327,16 @@ export class HttpConnection {
 
   /** CONNECT: from here on nobody looks at what is said. */
   #carry(session: HttpSession, rest: Buffer, fields: readonly string[]): void {
+    const { command } = session;
+    const { through } = command;
     const carrier = carry({
       client: this.#socket.off("error", this.#onError),
-      destination: session.command.destination as Socket,
+      destination: command.destination as Socket,
       protection: CLEAR,
+      ...(through === null ? {} : { destinationProtection: through.protection, early: through.early }),
       reply: tunnelOpened(fields),
       rest,
-      ...session.command.bounds(),
+      ...command.bounds(),
     });
     this.#tunnel = session.carriedBy(carrier).then((error) => this.#finish(error));
   }
@@ -395,8 +389,3 @@ export class HttpConnection {
 }
 
 function nothing(): void {}
-
-/** Whether a client means to go on after an answer (RFC 9112 §9.3). */
-function staysOpen({ httpVersion, headers }: IncomingMessage): boolean {
-  return httpVersion === "1.1" && !/\bclose\b/i.test(headers.connection ?? "");
-}

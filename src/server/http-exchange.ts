@@ -12,9 +12,11 @@ import type { Carried, Carrier, CarrierOptions } from "../relay/carrier.js";
 import { brokenBy, brokenEnd, reset } from "../relay/cut-off.js";
 import { Deadlines } from "../relay/deadlines.js";
 import { flow } from "../relay/flow.js";
+import { ProtectedStream } from "../relay/protected-stream.js";
 import { clientLost } from "./client-lost.js";
 import { MAX_HEAD } from "./http-parser.js";
 import { asError } from "./internal-error.js";
+import type { Through } from "./upstream.js";
 
 export interface ExchangeOptions
   extends Pick<CarrierOptions, "idleTimeout" | "totalTimeout" | "upRates" | "downRates"> {
@@ -23,6 +25,8 @@ export interface ExchangeOptions
   target: AbsoluteTarget;
   /** To the origin. */
   destination: Socket;
+  /** What lies between us and the origin, where that is an upstream. */
+  through: Through | null;
   /** For the client, beside the origin's. */
   fields: readonly string[];
 }
@@ -33,6 +37,7 @@ export class HttpExchange implements Carrier {
   readonly #deadlines: Deadlines;
   #active = performance.now();
   #finish: (error: GssocksError | null) => void = () => {};
+  readonly #origin: Socket | ProtectedStream;
   #finished = false;
   #answered = false;
 
@@ -43,7 +48,10 @@ export class HttpExchange implements Carrier {
     });
     const idleFor = () => performance.now() - this.#active;
     this.#deadlines = new Deadlines(options, idleFor, (error) => this.abort(error));
-    const { request, response } = options;
+    const { request, response, destination, through } = options;
+    this.#origin =
+      through === null ? destination : new ProtectedStream(destination, through.protection, through.early);
+    this.#origin.on("error", (error) => this.#answered || this.abort(unanswered(error)));
     request.on("error", (error) => this.abort(clientLost(error)));
     response
       .on("error", (error) => this.abort(clientLost(error)))
@@ -58,7 +66,7 @@ export class HttpExchange implements Carrier {
 
   /** On the connection to the origin, heads and all. */
   get carried(): Carried {
-    const { bytesWritten, bytesRead } = this.#options.destination;
+    const { bytesWritten, bytesRead } = this.#origin;
     return { up: bytesWritten, down: bytesRead };
   }
 
@@ -74,14 +82,17 @@ export class HttpExchange implements Carrier {
     const { destination, request, response } = this.#options;
     // What is left of a body that nobody wants.
     request.resume();
-    if (error === null) destination.destroy();
-    else reset(destination);
+    if (error === null) this.#origin.destroySoon();
+    else {
+      reset(destination);
+      this.#origin.destroy();
+    }
     if (error !== null && response.headersSent) reset(response.req.socket);
     this.#finish(error);
   }
 
   #ask(): void {
-    const { request, target, destination, upRates = [] } = this.#options;
+    const { request, target, upRates = [] } = this.#options;
     const { "content-length": length, "transfer-encoding": coding } = request.headers;
     const fields = [
       "Host",
@@ -89,10 +100,12 @@ export class HttpExchange implements Carrier {
       ...endToEnd(request.rawHeaders, ["host"]),
       ...via(request.httpVersion),
     ];
+    // One exchange for one connection.
+    fields.push("Connection", "close");
     if (coding !== undefined) fields.push("Transfer-Encoding", "chunked");
     else if (length !== undefined) fields.push("Content-Length", length);
     const asked = send({
-      createConnection: () => destination,
+      createConnection: () => this.#origin as Socket,
       method: request.method ?? "GET",
       path: target.path,
       headers: fields,
@@ -100,10 +113,11 @@ export class HttpExchange implements Carrier {
     });
     asked
       .on("response", (answer) => this.#attempt(() => this.#answer(answer)))
-      .on("continue", () => this.#options.response.writeContinue())
+      .on("continue", () => this.#answered || this.#options.response.writeContinue())
       .on("upgrade", () => this.abort(badResponse("it changes to a protocol that nobody asked for")))
       // Where it has answered, it may stop listening: the response's own end tells whether it is whole.
       .on("error", (error) => this.#answered || this.abort(unanswered(error)));
+    this.#origin.resume();
     this.#send(asked, upRates, coding !== undefined || length !== undefined);
   }
 

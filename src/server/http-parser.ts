@@ -47,7 +47,7 @@ parser
   .on("connect", (request, socket, head) => handlers.get(socket)?.connect(request, head))
   .on("clientError", (error, socket) => handlers.get(socket)?.broken(error));
 
-/** Until CONNECT; what was read already has been given back to the socket. */
+/** Until CONNECT. What was read already has been given back to the socket. */
 export function parseHttp(socket: Socket, handler: HttpHandler): void {
   handlers.set(socket, handler);
   parser.emit("connection", socket);

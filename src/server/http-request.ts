@@ -1,9 +1,19 @@
 /** What an HTTP client asks for, and what is refused whoever asks. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { PeerError } from "../errors.js";
 import type { Endpoint } from "../protocol/address.js";
+import { checkHops } from "../protocol/hop-mark.js";
 import { timesThroughUs, valuesOf } from "../protocol/http-fields.js";
 import { type AbsoluteTarget, parseAbsoluteForm, parseAuthorityForm } from "../protocol/http-target.js";
+
+/** A request's head, and how it is answered. */
+export interface Asked {
+  readonly request: IncomingMessage;
+  /** null: of CONNECT, which is answered by hand. */
+  readonly response: ServerResponse | null;
+  /** Behind CONNECT. */
+  readonly head: Buffer;
+}
 
 export type HttpTarget =
   | { readonly kind: "connect"; readonly dst: Endpoint }
@@ -14,10 +24,7 @@ export type HttpTarget =
 /** Fields of one head, of which every one costs some memory. */
 const MAX_FIELDS = 256;
 
-/** What has come through us so often is going round in a circle. */
-const MAX_HOPS = 8;
-
-/** @throws PeerError (BAD_TARGET, BAD_HTTP, FIELDS_TOO_LONG, TRANSFER_CODING, LOOP …) */
+/** @throws PeerError (BAD_TARGET, BAD_HTTP, FIELDS_TOO_LONG, TRANSFER_CODING …), PolicyError (LOOP) */
 export function readRequest({
   method = "",
   url = "",
@@ -27,11 +34,7 @@ export function readRequest({
 }: IncomingMessage): HttpTarget {
   if (rawHeaders.length > 2 * MAX_FIELDS)
     throw new PeerError("FIELDS_TOO_LONG", `more than ${MAX_FIELDS} header fields`);
-  if (timesThroughUs(rawHeaders) > MAX_HOPS)
-    throw new PeerError(
-      "LOOP",
-      `the request has come through ${MAX_HOPS} proxies of this kind: they form a loop`,
-    );
+  checkHops(timesThroughUs(rawHeaders));
   const coding = headers["transfer-encoding"];
   if (method === "CONNECT") {
     // RFC 9110 §9.3.6: it has none; what follows the head is for the destination.
@@ -59,4 +62,9 @@ export function brokenRequest(error: NodeJS.ErrnoException): PeerError {
   if (error.code === "HPE_INVALID_EOF_STATE")
     return new PeerError("CLOSED_EARLY", "the client closed in the middle of a request", { cause: error });
   return new PeerError("BAD_HTTP", `not HTTP: ${error.message}`, { cause: error });
+}
+
+/** Whether a client means to go on after an answer (RFC 9112 §9.3). */
+export function staysOpen({ httpVersion, headers }: IncomingMessage): boolean {
+  return httpVersion === "1.1" && !/\bclose\b/i.test(headers.connection ?? "");
 }
