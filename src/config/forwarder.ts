@@ -6,7 +6,7 @@ export interface ForwarderPreset {
   logLevel: string;
 }
 
-const LISTENER = { methods: ["none"], socks4: { identity: "none" } };
+const LISTENER = { methods: ["none"], socks4: { identity: "none" }, http: true };
 
 /**
  * A configuration of `serve` whose listeners are for the programs of one user, and whose rules, where it has none, lead

@@ -1,5 +1,5 @@
 /**
- * What is tested: `gssocks forward`, the user's own proxy in front of a real one: SOCKS5, 4 and 4a, all sealed on their way
+ * What is tested: `gssocks forward`, the user's own proxy in front of a real one: SOCKS5, 4 and 4a, and HTTP, all sealed on their way
  * as the user, names looked up by the proxy; what is refused there; a ticket that is there only later.
  */
 import assert from "node:assert/strict";
@@ -39,7 +39,7 @@ async function web(context: TestContext): Promise<Origin> {
   return origin;
 }
 
-test("curl by every kind of SOCKS", async (context) => {
+test("curl by every kind of SOCKS, and by HTTP", async (context) => {
   const { proxy, forwarder } = await forwarded(context);
   const origin = await web(context);
   for (const [scheme, host] of [
@@ -47,6 +47,7 @@ test("curl by every kind of SOCKS", async (context) => {
     ["socks4a", "localhost"],
     ["socks5", "127.0.0.1"],
     ["socks5h", "localhost"],
+    ["http", "localhost"],
   ]) {
     const isNew = proxy.later();
     const { code, stdout, stderr } = await curl(forwarder, `${scheme}`, `http://${host}:${origin.port}/`);
