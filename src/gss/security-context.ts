@@ -167,7 +167,12 @@ export class SecurityContext {
     return this.#call(() => native.contextTime(this.#handle));
   }
 
-  /** The credential the initiator delegated, once; the caller closes it. */
+  /** The credential the initiator delegated, which is closed with the context; null where it delegated none. */
+  get delegated(): Credential | null {
+    return this.#delegated;
+  }
+
+  /** The same, once; the caller closes it. */
   takeDelegated(): Credential | null {
     const delegated = this.#delegated;
     this.#delegated = null;

@@ -18,8 +18,9 @@ import { type DropReason, type Drops, noDrops } from "./datagram-drops.js";
 import type { DatagramProtection } from "./datagram-protection.js";
 import { LruMap } from "./lru-map.js";
 import { TokenBucket } from "./token-bucket.js";
-import { type Destination, UdpDestinations } from "./udp-destinations.js";
+import { type Destination, UdpDestinations, type Way } from "./udp-destinations.js";
 import { openUdpSocket, type PortRange, type Received, sendDatagram } from "./udp-sockets.js";
+import { type OpenChannel, UdpUpstreams } from "./udp-upstreams.js";
 
 /** How long a destination may answer after the client's last datagram to it, in ms (RFC 4787 REQ-5). */
 const ANSWERED_FOR = 300_000;
@@ -38,8 +39,10 @@ export interface UdpAssociationOptions {
     announced: Endpoint;
   };
   protection: DatagramProtection;
-  /** The addresses that may be sent to, best first; rejects with a PolicyError or NetworkError. */
-  authorize: (dst: Endpoint) => Promise<readonly string[]>;
+  /** The ways to it that may be taken, best first; rejects with a PolicyError or NetworkError. */
+  authorize: (dst: Endpoint) => Promise<readonly Way[]>;
+  /** For those that lead through other proxies. */
+  openUpstream: OpenChannel;
   limits: {
     /** Destinations remembered at a time. */
     destinations: number;
@@ -74,6 +77,7 @@ export class UdpAssociation {
   readonly dropped: Drops = noDrops();
   readonly #options: UdpAssociationOptions;
   readonly #destinations: UdpDestinations;
+  readonly #upstreams: UdpUpstreams;
   readonly #answerers: LruMap<Answerer>;
   readonly #rate: { up: TokenBucket; down: TokenBucket };
   readonly #clientAddress: string;
@@ -100,10 +104,13 @@ export class UdpAssociation {
       judge: (dst) => this.#judge(dst),
       transmit: (destination, data) => this.#transmit(destination, data),
       dropped: (reason) => this.#drop(reason),
-      revoked: ({ dst, addresses }) => {
-        for (const address of addresses) this.#answerers.delete(keyOf(address, dst.port));
+      revoked: ({ dst, ways }) => {
+        for (const way of ways) if (typeof way === "string") this.#answerers.delete(keyOf(way, dst.port));
       },
     });
+    this.#upstreams = new UdpUpstreams(options.openUpstream, (data, from) =>
+      this.#toClient(encodeUdpHeader(from), data),
+    );
   }
 
   /** @throws NetworkError (UDP_BIND_FAILED) */
@@ -123,7 +130,7 @@ export class UdpAssociation {
   }
 
   /** {@link UdpDestinations.judgeAgain} */
-  judgeAgain(allows: (dst: Endpoint, address: string) => boolean): void {
+  judgeAgain(allows: (dst: Endpoint, way: Way) => boolean): void {
     this.#destinations.judgeAgain(allows);
   }
 
@@ -132,6 +139,7 @@ export class UdpAssociation {
     if (this.#closed) return;
     this.#closed = true;
     this.#inner?.close();
+    this.#upstreams.close();
     for (const socket of Object.values(this.#outer)) socket.close();
     this.#answerers.clear();
   }
@@ -153,14 +161,15 @@ export class UdpAssociation {
     this.#destinations.send(decoded.dst, decoded.data);
   }
 
-  /** Addresses that are allowed and for whose family there is a socket. */
-  async #judge(dst: Endpoint): Promise<string[]> {
-    const usable: string[] = [];
+  /** Addresses that are allowed and for whose family there is a socket, and upstreams that can be had. */
+  async #judge(dst: Endpoint): Promise<Way[]> {
+    const usable: Way[] = [];
     let failure: unknown;
-    for (const address of await this.#options.authorize(dst)) {
+    for (const way of await this.#options.authorize(dst)) {
       try {
-        await this.#open(familyOf(address));
-        usable.push(address);
+        if (typeof way === "string") await this.#open(familyOf(way));
+        else await this.#upstreams.ensure(way.upstream);
+        usable.push(way);
       } catch (error) {
         failure = error;
       }
@@ -186,20 +195,27 @@ export class UdpAssociation {
   }
 
   #transmit(destination: Destination, data: Buffer): void {
-    const { dst, addresses } = destination;
-    const [address] = addresses;
-    const socket = address === undefined ? undefined : this.#outer[familyOf(address)];
-    if (this.#closed || address === undefined || socket === undefined) return;
+    const { dst, ways } = destination;
+    const [address] = ways;
+    if (this.#closed || address === undefined) return;
+    if (typeof address !== "string") {
+      if (this.#upstreams.send(address, data)) return count(this.carried.up, data);
+      // It has ended since; the next datagram asks for it anew.
+      void this.#upstreams.ensure(address.upstream).catch(() => {});
+      return this.#drop("unreachable");
+    }
+    const socket = this.#outer[familyOf(address)];
+    if (socket === undefined) return;
     const key = keyOf(address, dst.port);
     const header = this.#answerers.peek(key)?.header ?? encodeUdpHeader({ ...dst, host: parseHost(address) });
     this.#answerers.set(key, { header, sent: performance.now() });
     sendDatagram(socket, data, { address, port: dst.port }, (reason) => {
       if (reason === null) return count(this.carried.up, data);
-      const next = addresses.slice(1);
+      const next = ways.slice(1);
       if (reason !== "unreachable" || next.length === 0) return this.#drop(reason);
       // This host has no way to the first of a name's addresses: it may have one to the next.
-      if (destination.addresses === addresses) destination.addresses = next;
-      this.#transmit({ dst, addresses: next }, data);
+      if (destination.ways === ways) destination.ways = next;
+      this.#transmit({ dst, ways: next }, data);
     });
   }
 
@@ -208,6 +224,10 @@ export class UdpAssociation {
   #fromDestination(data: Buffer, from: { address: string; port: number }): void {
     const header = this.#headerFor(from);
     if (header === null) return this.#drop("unsolicited");
+    this.#toClient(header, data);
+  }
+
+  #toClient(header: Buffer, data: Buffer): void {
     if (!this.#rate.down.take() || !fits(this.#options.rates?.down, data.length)) return this.#drop("rate");
     const sealed = this.#options.protection.seal(Buffer.concat([header, data]));
     if (typeof sealed === "string") return this.#drop(sealed);

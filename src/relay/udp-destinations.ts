@@ -7,6 +7,10 @@ import { PolicyError } from "../errors.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
 import type { DropReason } from "./datagram-drops.js";
 import { LruMap } from "./lru-map.js";
+import type { Elsewhere } from "./udp-upstreams.js";
+
+/** An address, or another proxy that sends there. */
+export type Way = string | Elsewhere;
 
 /** How long a destination that was allowed is not asked about again, in ms. */
 export const ALLOWED_FOR = 60_000;
@@ -21,19 +25,19 @@ export const MAX_JUDGING = 8;
 export const MAX_WAITING = 2;
 
 export interface Judge {
-  /** The addresses that may be sent to, best first, at least one; rejects where there is none. */
-  judge(dst: Endpoint): Promise<readonly string[]>;
-  /** Sends to the first of `destination.addresses`. */
+  /** The ways that may be taken, best first, at least one; rejects where there is none. */
+  judge(dst: Endpoint): Promise<readonly Way[]>;
+  /** Sends by the first of `destination.ways`. */
   transmit(destination: Destination, data: Buffer): void;
   dropped(reason: DropReason): void;
-  /** Its addresses were allowed before and are not any more. */
+  /** Its ways were allowed before and are not any more. */
   revoked(destination: Destination): void;
 }
 
 export interface Destination {
   readonly dst: Endpoint;
-  /** Empty until allowed, and when refused. */
-  addresses: readonly string[];
+  /** None until allowed, and when refused. */
+  ways: readonly Way[];
 }
 
 interface Entry extends Destination {
@@ -71,14 +75,14 @@ export class UdpDestinations {
     let entry = this.#entries.get(key);
     if (entry === undefined) {
       if (this.#judging >= MAX_JUDGING) return this.#judge.dropped("backlog");
-      entry = { dst, addresses: [], judging: false, judgedUntil: 0, refusal: "denied", waiting: [] };
+      entry = { dst, ways: [], judging: false, judgedUntil: 0, refusal: "denied", waiting: [] };
       this.#entries.set(key, entry);
       void this.#decide(entry);
     } else if (!entry.judging && this.#clock() >= entry.judgedUntil && this.#judging < MAX_JUDGING) {
       // What was allowed stays so until the new judgement is there: a call must not stutter for a DNS query.
       void this.#decide(entry);
     }
-    if (entry.addresses.length > 0) this.#judge.transmit(entry, data);
+    if (entry.ways.length > 0) this.#judge.transmit(entry, data);
     else if (!entry.judging) this.#judge.dropped(entry.refusal);
     else if (entry.waiting.length < MAX_WAITING) entry.waiting.push(data);
     else this.#judge.dropped("backlog");
@@ -86,29 +90,29 @@ export class UdpDestinations {
 
   /**
    * The rules have changed: what they deny is not sent to any more, and what was refused is asked about anew.
-   * @param allows whether the new ones let datagrams go to an address of `dst`
+   * @param allows whether the new ones let datagrams to `dst` go that way
    */
-  judgeAgain(allows: (dst: Endpoint, address: string) => boolean): void {
+  judgeAgain(allows: (dst: Endpoint, way: Way) => boolean): void {
     this.#rules += 1;
     for (const entry of this.#entries.values()) {
-      const { dst, addresses } = entry;
-      const left = addresses.filter((address) => allows(dst, address));
+      const { dst, ways } = entry;
+      const left = ways.filter((way) => allows(dst, way));
       if (left.length === 0) entry.judgedUntil = 0;
-      if (left.length === addresses.length) continue;
-      entry.addresses = left;
+      if (left.length === ways.length) continue;
+      entry.ways = left;
       entry.refusal = "denied";
-      this.#judge.revoked({ dst, addresses: addresses.filter((address) => !left.includes(address)) });
+      this.#judge.revoked({ dst, ways: ways.filter((way) => !left.includes(way)) });
     }
   }
 
   async #decide(entry: Entry): Promise<void> {
     entry.judging = true;
     this.#judging += 1;
-    let addresses: readonly string[];
+    let ways: readonly Way[];
     let rules: number;
     do {
       rules = this.#rules;
-      addresses = await this.#judge.judge(entry.dst).catch((error: unknown) => {
+      ways = await this.#judge.judge(entry.dst).catch((error: unknown) => {
         entry.refusal = error instanceof PolicyError ? "denied" : "unreachable";
         return [];
       });
@@ -116,10 +120,10 @@ export class UdpDestinations {
     } while (rules !== this.#rules);
     this.#judging -= 1;
     entry.judging = false;
-    const allowed = addresses.length > 0;
-    if (!allowed && entry.addresses.length > 0) this.#judge.revoked(entry);
+    const allowed = ways.length > 0;
+    if (!allowed && entry.ways.length > 0) this.#judge.revoked(entry);
     entry.judgedUntil = this.#clock() + (allowed ? ALLOWED_FOR : REFUSED_FOR);
-    entry.addresses = addresses;
+    entry.ways = ways;
     for (const data of entry.waiting.splice(0)) {
       if (allowed) this.#judge.transmit(entry, data);
       else this.#judge.dropped(entry.refusal);

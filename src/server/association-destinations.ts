@@ -3,11 +3,11 @@ import { GssocksError } from "../errors.js";
 import type { AuditGate, Observer, SessionSubject } from "../observability/events.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
 import { LruMap } from "../relay/lru-map.js";
+import type { Way } from "../relay/udp-destinations.js";
 import { type Authorized, severityOf } from "./authorize.js";
 import type { Judge } from "./judge.js";
 import type { Decided } from "./judgement.js";
 import { RefusedDestinations } from "./refused-destinations.js";
-import { NotThroughError } from "./upstream.js";
 
 interface Told {
   observer: Observer;
@@ -32,15 +32,15 @@ export class AssociationDestinations {
     this.#refused = new RefusedDestinations(remembered, (...refused) => this.#tellRefused(...refused));
   }
 
-  /** The addresses that may be sent to. @throws PolicyError, NetworkError */
-  async authorize(dst: Endpoint): Promise<string[]> {
+  /** The ways there that may be taken. @throws PolicyError, NetworkError */
+  async authorize(dst: Endpoint): Promise<Way[]> {
     const { audit } = this.#told;
     try {
       const authorized = await this.#judge.datagrams(dst);
-      if (authorized.upstream !== null) throw new NotThroughError("udp-associate", authorized.upstream.name);
       this.#tellAllowed(dst, authorized);
       await audit.room();
-      return [...authorized.addresses.keys()];
+      const { addresses, upstream } = authorized;
+      return upstream === null ? [...addresses.keys()] : [{ upstream: upstream.name, dst: upstream.dst }];
     } catch (error) {
       if (error instanceof GssocksError) this.#refused.add(dst, error);
       this.#allowed.delete(formatEndpoint(dst));

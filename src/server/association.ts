@@ -5,6 +5,7 @@ import type { Endpoint } from "../protocol/address.js";
 import type { Carried } from "../relay/carrier.js";
 import { cutOff } from "../relay/cut-off.js";
 import type { UdpAssociation } from "../relay/udp-associate.js";
+import type { Way } from "../relay/udp-destinations.js";
 import { clientLost } from "./client-lost.js";
 
 export interface AssociationTimeouts {
@@ -78,7 +79,7 @@ export class Association {
   }
 
   /** The rules have changed. */
-  judgeAgain(allows: (dst: Endpoint, address: string) => boolean): void {
+  judgeAgain(allows: (dst: Endpoint, way: Way) => boolean): void {
     this.#relay.judgeAgain(allows);
   }
 

@@ -24,7 +24,7 @@ import { type Decided, judgement } from "./judgement.js";
 import { LimitError, type Limits } from "./limits.js";
 import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
 import type { SessionRecord } from "./session-record.js";
-import { NotThroughError, type Through, type Upstreams } from "./upstream.js";
+import type { Through, UpstreamAsking, Upstreams } from "./upstream.js";
 
 const COMMANDS: Readonly<Record<number, CommandName>> = {
   [CMD.CONNECT]: "connect",
@@ -80,6 +80,9 @@ export interface Asking {
   reply: (bnd: Endpoint) => void;
   /** Of the session's end; made when first asked for, which most sessions never do. */
   signal: () => AbortSignal;
+  /** {@link UpstreamAsking} */
+  hops: number;
+  delegated: () => UpstreamAsking["delegated"];
 }
 
 export class Command {
@@ -165,14 +168,17 @@ export class Command {
     return new PolicyError("COMMAND_NOT_ALLOWED", `the command ${name} is not allowed (commands)`, { rep });
   }
 
-  /** @param destination close that too: nobody else looks after it */
-  close(destination: boolean): void {
+  /**
+   * @param destination close that too: nobody else looks after it
+   * @param carried plain octets
+   */
+  close(destination: boolean, carried?: { up: number; down: number }): void {
     this.#destinations?.close();
     this.#closed = true;
     this.#dialing?.abort();
     this.#forget();
     if (destination) this.#destination?.destroy();
-    this.#through?.close();
+    this.#through?.close(carried);
     if (this.#association === null) return;
     this.#association.close();
     const { subject } = this.#record;
@@ -205,25 +211,43 @@ export class Command {
   async #connectThrough(
     { name, dst }: NonNullable<Authorized["upstream"]>,
     decision: Decision,
-    { method, reply, signal }: Asking,
+    asking: Asking,
   ): Promise<void> {
     this.#record.known.upstream = name;
-    const asked = { delegated: null, hops: 0, signal: signal() };
-    const through = await this.#options.upstreams.connect(name, dst, asked);
+    const through = await this.#options.upstreams.connect(name, dst, upstreamAsking(asking));
+    this.#joinedThrough(through, decision, asking);
+    asking.reply(through.bnd);
+  }
+
+  async #bindThrough(
+    { name, dst }: NonNullable<Authorized["upstream"]>,
+    decision: Decision,
+    asking: Asking,
+  ): Promise<void> {
+    this.#record.known.upstream = name;
+    const bound = await this.#options.upstreams.bind(name, dst, upstreamAsking(asking));
+    if (this.#closed) return bound.close();
+    asking.reply(bound.bnd);
+    const through = await bound.peer;
+    this.#joinedThrough(through, decision, asking);
+    asking.reply(through.bnd);
+  }
+
+  #joinedThrough(through: Through, decision: Decision, { method }: Asking): void {
     this.#through = through;
     if (this.#closed) through.close();
     this.#joined(through.socket, decision, method);
-    reply(through.bnd);
   }
 
   /**
    * A socket to which the peer that DST.ADDR names may connect, and two replies: where that is, and who did. Where
    * DST.ADDR is 0.0.0.0 or ::, every peer may that the rules allow as a destination.
    */
-  async #bind(dst: Endpoint, judge: Judge, { method, reply, signal }: Asking): Promise<void> {
-    const { addresses, upstream } = await this.#authorize(dst, judge, method);
+  async #bind(dst: Endpoint, judge: Judge, asking: Asking): Promise<void> {
+    const { method, reply, signal } = asking;
+    const { addresses, upstream, decision } = await this.#authorize(dst, judge, method);
     if (this.#closed) return;
-    if (upstream !== null) throw new NotThroughError("bind", upstream.name);
+    if (upstream !== null) return this.#bindThrough(upstream, decision, asking);
     const { commands, timeouts } = this.#options;
     const [first = ""] = addresses.keys();
     const anybody = first === "0.0.0.0" || first === "::";
@@ -236,15 +260,16 @@ export class Command {
     reply(bound.bnd);
     const socket = await bound.peer;
     const peer = plainAddress(socket.remoteAddress ?? "");
-    const decision = decide(peer);
+    const judged = decide(peer);
     judge.reached(anybody ? endpoint(peer, dst.port) : dst, peer);
-    this.#joined(socket, decision, method);
+    this.#joined(socket, judged, method);
     reply(endpoint(socket.remoteAddress, socket.remotePort));
   }
 
   /** Each destination is judged when the client first sends to it; `announced` is where it says it will send from. */
-  async #associate(announced: Endpoint, judge: Judge, { method, datagrams, reply }: Asking): Promise<void> {
-    const { commands, timeouts } = this.#options;
+  async #associate(announced: Endpoint, judge: Judge, asking: Asking): Promise<void> {
+    const { method, datagrams, reply } = asking;
+    const { commands, timeouts, upstreams } = this.#options;
     await this.#admit(method, null);
     await this.#decided(announced, null);
     if (this.#closed) return;
@@ -259,6 +284,7 @@ export class Command {
       client: { address: this.#socket.remoteAddress as string, announced },
       protection: datagrams(),
       authorize: (dst) => judgedDestinations.authorize(dst),
+      openUpstream: (name, heard) => upstreams.associate(name, upstreamAsking(asking), heard),
       limits: { destinations, datagramsPerSecond },
       rates: this.#record.quota.rates(null),
       fromAnyone,
@@ -323,6 +349,10 @@ export class Command {
     const { severity } = this.#terms;
     observer({ type: "connected", subject, address: known.address, bound: formatEndpoint(local), severity });
   }
+}
+
+function upstreamAsking({ hops, delegated, signal }: Asking): UpstreamAsking {
+  return { hops, delegated: delegated(), signal: signal() };
 }
 
 function addressOf(socket: Socket, end: "local" | "remote"): TcpAddress {

@@ -9,6 +9,7 @@ import type { SecurityContext } from "../gss/security-context.js";
 import type { AuditSession, Observer } from "../observability/events.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
 import { REP } from "../protocol/constants.js";
+import { hopsOf } from "../protocol/hop-mark.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import type { Request } from "../protocol/request.js";
 import { ServerMachine } from "../protocol/server-machine.js";
@@ -71,6 +72,8 @@ export class Connection {
   readonly #command: Command;
   #carrier: Carrier | null = null;
   #reply: Batch = { buffers: [], release: () => {} };
+  /** Proxies of ours that the client has come through. */
+  #hops = 0;
   #closed = false;
   #resolveDone: () => void = () => {};
 
@@ -177,6 +180,7 @@ export class Connection {
     this.#record.follow(effect);
     switch (effect.type) {
       case "methods":
+        this.#hops = hopsOf(effect.methods);
         observer({ type: "method-selected", subject, offered: effect.methods, selected: effect.selected });
         return this.#identified(this.#auth.begin(effect.selected));
       case "verify":
@@ -295,6 +299,8 @@ export class Connection {
         datagrams: () => this.#datagrams(),
         reply: (bnd) => this.#succeeded(bnd),
         signal: () => this.#ending(),
+        hops: this.#hops,
+        delegated: () => this.#auth.context?.delegated ?? null,
       });
     } catch (error) {
       const failure = asError(error);
@@ -371,7 +377,7 @@ export class Connection {
     this.#closed = true;
     this.#deadline.clear();
     this.#waiting?.abort();
-    this.#command.close(this.#carrier === null);
+    this.#command.close(this.#carrier === null, this.#carrier?.carried);
     this.#protection?.close();
     this.#auth.close();
     const { observer } = this.#options;

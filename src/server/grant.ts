@@ -6,6 +6,7 @@ import type { Ruleset } from "../policy/ruleset.js";
 import type { Redirect } from "../policy/terms.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
 import { REP } from "../protocol/constants.js";
+import type { Way } from "../relay/udp-destinations.js";
 import { type Asker, type Authorized, authorize, DeniedError, type Resolve } from "./authorize.js";
 
 export interface Grant {
@@ -59,6 +60,14 @@ export function denialOf(
   if (byName?.effect === "deny") return byName;
   const decision = ruleset.evaluate({ ...request, name, address });
   return decision.effect === "deny" ? decision : null;
+}
+
+/** Whether datagrams to `dst` may go on the way that they went; of a name that an upstream is told, what is known of it. */
+export function allows(ruleset: Ruleset, dst: Endpoint, asker: Asker, way: Way): boolean {
+  if (typeof way === "string") return denialOf(ruleset, dst, asker, way) === null;
+  const { host, port } = dst;
+  if (host.kind !== "domain") return denialOf(ruleset, dst, asker, host.address) === null;
+  return ruleset.evaluateName({ ...asker, name: host.name, port }).effect !== "deny";
 }
 
 /**

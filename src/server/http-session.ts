@@ -92,6 +92,8 @@ export class HttpSession {
         datagrams: () => CLEAR_DATAGRAMS,
         reply: () => {},
         signal: () => this.#ending(),
+        hops: 0,
+        delegated: () => null,
       };
       await Promise.race([this.command.carryOut(CMD.CONNECT, dst, asking), failed]);
       known.rep = REP.SUCCEEDED;

@@ -6,8 +6,9 @@ import type { Client, CommandName } from "../policy/facts.js";
 import type { Ruleset } from "../policy/ruleset.js";
 import { type Endpoint, plainAddress } from "../protocol/address.js";
 import type { Resolver } from "../relay/resolver.js";
+import type { Way } from "../relay/udp-destinations.js";
 import { type Asker, type Authorized, authorize, type Resolve } from "./authorize.js";
-import { denialOf, elsewhereDenial, firstDenial, type Grant, grantOf, RulesChangedError } from "./grant.js";
+import { allows, elsewhereDenial, firstDenial, type Grant, grantOf, RulesChangedError } from "./grant.js";
 
 export interface JudgeOptions {
   /** Those in force whenever it is looked. */
@@ -85,11 +86,11 @@ export class Judge {
    * @returns why what was granted may not go on; null where it may, or where nothing is granted yet
    */
   async again(
-    association: { judgeAgain(allows: (dst: Endpoint, address: string) => boolean): void } | null,
+    association: { judgeAgain(allows: (dst: Endpoint, way: Way) => boolean): void } | null,
   ): Promise<PolicyError | null> {
     const { ruleset } = this.#options;
     const asker = await this.#asker();
-    association?.judgeAgain((dst, address) => denialOf(ruleset, dst, asker, address) === null);
+    association?.judgeAgain((dst, way) => allows(ruleset, dst, asker, way));
     const grant = this.#grant;
     if (grant === null) return null;
     const denial =

@@ -2,16 +2,16 @@
 import type { Socket } from "node:net";
 import { PolicyError } from "../errors.js";
 import type { Credential } from "../gss/credential.js";
-import type { CommandName } from "../policy/facts.js";
 import type { Endpoint } from "../protocol/address.js";
 import { REP } from "../protocol/constants.js";
 import type { MessageProtection } from "../relay/message-protection.js";
+import type { DatagramChannel, Heard } from "../relay/udp-upstreams.js";
 
 /** For whom, and how long it is of use. */
 export interface UpstreamAsking {
   /** What the client has delegated to us; null for nothing. Stays the session's. */
   readonly delegated: Credential | null;
-  /** Proxies that the client has come through. */
+  /** Proxies of ours that the client has come through before this one. */
   readonly hops: number;
   /** Of the session's end. */
   readonly signal: AbortSignal;
@@ -24,31 +24,43 @@ export interface Through {
   readonly protection: MessageProtection;
   /** Plain octets that are here already. */
   readonly early: Buffer;
-  /** Of the upstream's reply. */
+  /** Of the upstream's last reply. */
   readonly bnd: Endpoint;
-  /** Frees what protects it; the socket is left alone. Idempotent. */
+  /** Frees what protects it; the socket is left alone. Idempotent. @param carried plain octets, by then */
+  close(carried?: { up: number; down: number }): void;
+}
+
+/** A port of an upstream's, where one peer may connect. */
+export interface ThroughBound {
+  readonly bnd: Endpoint;
+  readonly peer: Promise<Through>;
+  /** Ends the wait. Idempotent. */
   close(): void;
 }
 
+/** Each throws a GssocksError with the REP to pass on. `name` is the configuration's. */
 export interface Upstreams {
-  /**
-   * @param name of the configuration
-   * @throws GssocksError with the REP to pass on
-   */
   connect(name: string, dst: Endpoint, asking: UpstreamAsking): Promise<Through>;
+  bind(name: string, dst: Endpoint, asking: UpstreamAsking): Promise<ThroughBound>;
+  associate(name: string, asking: UpstreamAsking, heard: Heard): Promise<DatagramChannel>;
   /** Idempotent. What goes through them stays open. */
   close(): void;
 }
 
-/** A command that no upstream is asked for. */
-export class NotThroughError extends PolicyError {
-  constructor(command: CommandName, name: string) {
-    const message = `${command} does not go through the upstream ${name}`;
-    super("NOT_THROUGH_UPSTREAM", message, { rep: REP.COMMAND_NOT_SUPPORTED });
+/** The upstream wants what the client has not given us. */
+export class NotDelegatedError extends PolicyError {
+  constructor(name: string) {
+    const remedy = "it needs a forwardable ticket (kinit -f) and a client that delegates it";
+    super(
+      "NOT_DELEGATED",
+      `the upstream ${name} takes the client's own ticket, and none was delegated: ${remedy}`,
+      {
+        rep: REP.NOT_ALLOWED,
+      },
+    );
   }
 }
 
-export const NO_UPSTREAMS: Upstreams = {
-  connect: (name) => Promise.reject(new PolicyError("NO_UPSTREAM", `there is no upstream ${name}`)),
-  close: () => {},
-};
+const none = (name: string) => Promise.reject(new PolicyError("NO_UPSTREAM", `there is no upstream ${name}`));
+
+export const NO_UPSTREAMS: Upstreams = { connect: none, bind: none, associate: none, close: () => {} };

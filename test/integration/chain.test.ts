@@ -9,23 +9,15 @@ import type { Duplex } from "node:stream";
 import { type TestContext, test } from "node:test";
 import { SocksClient } from "socks";
 import { connect } from "../../src/index.js";
+import { chainOf } from "../support/chain.js";
 import { echo, hashSink, Origin } from "../support/origin.js";
-import { proxiedRealm } from "../support/proxied-realm.js";
-import { ProxyServer } from "../support/proxy.js";
-import { showOnFailure } from "../support/show-on-failure.js";
-
-const ALL = { to: ["127.0.0.0/8", "localhost", "nowhere.example.test", "protected"] };
+import type { ProxyConfig } from "../support/proxy.js";
 
 /** One that lets everybody in, or those with a ticket, and leads them all to another, which wants a ticket. */
-async function chained(context: TestContext, rules?: readonly Record<string, unknown>[]) {
-  const { realm, proxy: second } = await proxiedRealm(context, rules === undefined ? {} : { rules });
-  const entry = await ProxyServer.start(realm, {
-    listeners: [{ address: "127.0.0.1:0", methods: ["none"] }, { address: "127.0.0.1:0" }],
-    upstreams: { second: { proxies: [`localhost:${second.port}`] } },
-    rules: [{ allow: ALL, via: "second" }],
-  });
-  showOnFailure(context, async () => entry.logs());
-  context.after(() => entry.stop());
+async function chained(context: TestContext, config: ProxyConfig = {}) {
+  const listeners = [{ address: "127.0.0.1:0", methods: ["none"] }, { address: "127.0.0.1:0" }];
+  const { proxies, last: second } = await chainOf(context, [{}], config, { listeners });
+  const [entry] = proxies;
   const [open = 0, gssapi = 0] = entry.ports;
   return { entry, second, open, gssapi };
 }
@@ -71,7 +63,7 @@ for (const method of CLIENTS) {
       { outcome, upstream, address, bytesUp, bytesDown, principal },
       {
         outcome: "completed",
-        upstream: "second",
+        upstream: "next",
         address: `127.0.0.1:${second.port}`,
         bytesUp: sent.length,
         bytesDown: sent.length,
@@ -90,7 +82,7 @@ for (const method of CLIENTS) {
 }
 
 test("a name goes on as it is, and is not looked up on the way", async (context) => {
-  const { entry, second, open } = await chained(context, [{ allow: { to: ["localhost", "127.0.0.0/8"] } }]);
+  const { entry, second, open } = await chained(context);
   const origin = await Origin.start(echo);
   context.after(() => origin.stop());
   const stream = await through(open, "localhost", origin.port);
@@ -104,10 +96,10 @@ test("a name goes on as it is, and is not looked up on the way", async (context)
 });
 
 test("what the second proxy refuses is refused with its reply, and told of", async (context) => {
-  const { entry, open } = await chained(context, [{ deny: { to: ["127.0.0.0/8"] } }]);
+  const { entry, open } = await chained(context, { rules: [{ deny: { to: ["127.0.0.0/8"] } }] });
   await assert.rejects(through(open, "127.0.0.1", 9), /NotAllowed/);
   const record = await entry.audit();
-  assert.deepEqual([record.rep, record.upstream, record.outcome], [2, "second", "denied"]);
+  assert.deepEqual([record.rep, record.upstream, record.outcome], [2, "next", "denied"]);
 });
 
 test("where the second proxy is away, the client is told so", async (context) => {
@@ -115,6 +107,6 @@ test("where the second proxy is away, the client is told so", async (context) =>
   await second.stop();
   await assert.rejects(through(open, "127.0.0.1", 9), /rejected connection/);
   const record = await entry.audit();
-  assert.deepEqual([record.code, record.upstream], ["PROXY_UNREACHABLE", "second"]);
+  assert.deepEqual([record.code, record.upstream], ["PROXY_UNREACHABLE", "next"]);
   assert.match(String(record.reason), /localhost/);
 });

@@ -133,6 +133,7 @@ export async function associate(
     client: { address: "127.0.0.1", announced: endpoint("0.0.0.0", 0) },
     protection: CLEAR_DATAGRAMS,
     authorize: allowAll,
+    openUpstream: () => assert.fail("there is no upstream"),
     limits: { destinations: 100, datagramsPerSecond: 100_000 },
     ...options,
   });

@@ -33,9 +33,9 @@ class Scene {
           asked.push(answer);
           return answer.promise;
         },
-        transmit: ({ addresses }, data) => log.push(`${addresses[0]} < ${data}`),
+        transmit: ({ ways }, data) => log.push(`${ways[0]} < ${data}`),
         dropped: (reason) => log.push(reason),
-        revoked: ({ addresses }) => log.push(`revoked ${addresses}`),
+        revoked: ({ ways }) => log.push(`revoked ${ways}`),
       },
       () => this.now,
     );
