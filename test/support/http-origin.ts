@@ -1,0 +1,60 @@
+/** An HTTP server of Node's as the destination, which tells what it was asked. */
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import type { TestContext } from "node:test";
+
+export interface AskedOrigin {
+  method: string;
+  url: string;
+  /** As they came. */
+  fields: string[];
+  body: string;
+}
+
+export class HttpOrigin {
+  readonly asked: AskedOrigin[] = [];
+  readonly server: Server;
+
+  private constructor(server: Server) {
+    this.server = server;
+  }
+
+  /** @param answer has the request, read to its end; default: says what it was asked */
+  static async start(
+    context: TestContext,
+    answer: (asked: AskedOrigin, response: ServerResponse) => void = (asked, response) =>
+      response.end(`${asked.method} ${asked.url} ${asked.body.length}`),
+  ): Promise<HttpOrigin> {
+    const server = createServer();
+    const origin = new HttpOrigin(server);
+    server.on("request", (request: IncomingMessage, response) => {
+      const parts: Buffer[] = [];
+      request.on("data", (octets) => parts.push(octets));
+      request.on("error", () => {});
+      request.on("end", () => {
+        const { method = "", url = "", rawHeaders: fields } = request;
+        const asked = { method, url, fields, body: Buffer.concat(parts).toString("latin1") };
+        origin.asked.push(asked);
+        answer(asked, response);
+      });
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    context.after(() => {
+      server.closeAllConnections();
+      server.close();
+    });
+    return origin;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get last(): AskedOrigin {
+    const last = this.asked.at(-1);
+    if (last === undefined) throw new Error("the origin was not asked");
+    return last;
+  }
+}
