@@ -182,8 +182,9 @@ export class HttpConnection {
   /** What came is no HTTP, or ended in the middle. */
   #broken(error: NodeJS.ErrnoException): void {
     if (this.#lost !== null || this.#socket.writableEnded) return;
-    const failed = brokenRequest(error);
-    if (this.#asked !== null) return this.abort(failed);
+    const broken = brokenRequest(error);
+    if (this.#asked !== null) return this.abort(broken);
+    const failed = broken.code === "CLOSED_EARLY" ? (this.#unanswered ?? broken) : broken;
     this.#finish(failed);
     this.#farewell(failure(failed));
   }
