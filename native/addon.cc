@@ -27,6 +27,7 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineRelays(env, exports);
   DefineMechanisms(env, exports);
   DefineDescriptors(env, exports);
+  DefineSocketOwners(env, exports);
   DefineHostLookup(env, exports);
   DefineUnixDatagrams(env, exports);
   DefineGroups(env, exports);

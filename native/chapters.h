@@ -14,6 +14,7 @@ void DefineRates(Napi::Env env, Napi::Object exports);
 void DefineRelays(Napi::Env env, Napi::Object exports);
 void DefineMechanisms(Napi::Env env, Napi::Object exports);
 void DefineDescriptors(Napi::Env env, Napi::Object exports);
+void DefineSocketOwners(Napi::Env env, Napi::Object exports);
 void DefineHostLookup(Napi::Env env, Napi::Object exports);
 void DefineUnixDatagrams(Napi::Env env, Napi::Object exports);
 void DefineGroups(Napi::Env env, Napi::Object exports);

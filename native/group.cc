@@ -89,6 +89,31 @@ class MembershipCall : public AsyncCall {
   std::vector<std::string> in_;
 };
 
+class UserIdCall : public AsyncCall {
+ public:
+  explicit UserIdCall(std::string name) : name_(std::move(name)) {}
+
+ private:
+  void Execute() override {
+    std::vector<char> buffer(4096);
+    passwd user;
+    found_ = Find(getpwnam_r, "getpwnam_r", name_, &user, &buffer) != nullptr;
+    if (found_) uid_ = user.pw_uid;
+  }
+
+  Napi::Value Result(Napi::Env env) override {
+    return found_ ? Napi::Value(Napi::Number::New(env, uid_)) : env.Null();
+  }
+
+  std::string name_;
+  bool found_ = false;
+  uid_t uid_ = 0;
+};
+
+Napi::Value UserId(const Napi::CallbackInfo& info) {
+  return AsyncCall::Start(info.Env(), std::make_unique<UserIdCall>(StringArgument(info[0], "user")));
+}
+
 Napi::Value GroupMembership(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   std::string user = StringArgument(info[0], "user");
@@ -103,6 +128,9 @@ Napi::Value GroupMembership(const Napi::CallbackInfo& info) {
 
 }  // namespace
 
-void DefineGroups(Napi::Env, Napi::Object exports) { Export<GroupMembership>(exports, "groupMembership"); }
+void DefineGroups(Napi::Env, Napi::Object exports) {
+  Export<GroupMembership>(exports, "groupMembership");
+  Export<UserId>(exports, "userId");
+}
 
 }  // namespace gssocks

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 
 #include "arguments.h"
@@ -21,13 +22,17 @@ int Send(const std::string& path, const Octets& octets) {
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof(address.sun_path)) return ENAMETOOLONG;
   memcpy(address.sun_path, path.data(), path.size());
+  // An abstract name, as systemd writes them, ends where its length says (unix(7)).
+  const bool abstract = path[0] == '@';
+  if (abstract) address.sun_path[0] = '\0';
+  const size_t length = abstract ? offsetof(sockaddr_un, sun_path) + path.size() : sizeof(address);
 
   const int descriptor = socket(AF_UNIX, SOCK_DGRAM, 0);
   if (descriptor < 0) return errno;
   int error = 0;
   if (fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0 ||
       sendto(descriptor, octets.data, octets.length, MSG_DONTWAIT,
-             reinterpret_cast<const sockaddr*>(&address), sizeof(address)) < 0) {
+             reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(length)) < 0) {
     error = errno;
   }
   close(descriptor);

@@ -1,0 +1,42 @@
+/** What the addon has beside GSS-API: calls of the system that Node lacks. */
+export interface NativeSystem {
+  // --- Descriptors ---------------------------------------------------------------------------------------------------
+  /** fcntl(2), F_DUPFD_CLOEXEC: another descriptor of the same open socket, which Node knows nothing of. */
+  duplicateDescriptor(descriptor: number): number;
+  /** Of a TCP connection that has ended, as libuv says: the errno of what it was really, or null. */
+  endError(descriptor: number): number | null;
+  /** SO_LINGER 0, or off: whether closing resets the connection, at the end of this process too. */
+  setAbortive(descriptor: number, abortive: boolean): void;
+
+  // --- Who is at the other end ---------------------------------------------------------------------------------------
+  /** SO_PEERCRED of a connection to a Unix socket, as it was when it was made; null of anything else. `pid` 0: not known. */
+  peerCredentials(descriptor: number): { uid: number; pid: number } | null;
+  /**
+   * The uid of the process of this host that holds a socket: the TCP connection from `address` to `peer`, or the UDP
+   * socket at `address` to which `peer` may send. Addresses have 4 or 16 octets. Negative: no uid but an errno, ENOENT
+   * where nobody holds such a socket, or where this kernel has no such table (sock_diag(7)).
+   */
+  socketOwner(
+    protocol: "tcp" | "udp",
+    address: Uint8Array,
+    port: number,
+    peer: Uint8Array,
+    peerPort: number,
+  ): number;
+
+  // --- Unix datagrams ------------------------------------------------------------------------------------------------
+  /**
+   * One datagram to a Unix socket, by sendto with MSG_DONTWAIT: Node's dgram knows none. `@` at the beginning makes the
+   * path an abstract name. Returns errno, 0 where the receiver has it.
+   */
+  sendUnixDatagram(path: string, octets: Uint8Array): number;
+
+  // --- Users and groups ----------------------------------------------------------------------------------------------
+  /** getpwnam_r(3): the user's uid, null where there is no such user. May ask a directory, rejects as below. */
+  userId(user: string): Promise<number | null>;
+  /**
+   * getpwnam_r(3), getgrouplist(3), getgrnam_r(3): those of `groups`, by their names, that a user of the system is in; of
+   * nobody's groups there are none. May ask a directory. Rejects with an Error where a source of NSS does not answer.
+   */
+  groupMembership(user: string, groups: readonly string[]): Promise<string[]>;
+}
