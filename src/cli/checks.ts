@@ -53,6 +53,8 @@ async function checkListeners({ listeners }: Config): Promise<Finding[]> {
 }
 
 async function bindOnce(address: ListenerAddress): Promise<void> {
+  // It is systemd that opens those, for the server alone.
+  if ("systemd" in address) return;
   (await Listener.open(address, (socket) => socket.destroy())).close();
 }
 
@@ -127,7 +129,7 @@ async function checkGroups({ groups }: Config): Promise<Finding[]> {
 }
 
 function checkRules({ rules, listeners }: Config): Finding[] {
-  const found = shadowed(rules, new Set(listeners.map(({ port }) => port)));
+  const found = shadowed(rules, new Set(listeners.flatMap((at) => ("host" in at ? [at.port] : []))));
   return found.map(({ rule, by }) => ({
     isError: false,
     path: ["rules", rule - 1],

@@ -2,11 +2,12 @@ import { isIP } from "node:net";
 import { Argument, Command, InvalidArgumentError, Option } from "commander";
 import type { HostPort } from "../client/handshake.js";
 import { loadConfig } from "../config/load.js";
-import { listenAddressText, parseListenAddress } from "../config/values.js";
+import { parseListenerAddress } from "../config/values.js";
 import { mechanismName, parseMechanism } from "../gss/oids.js";
 import { AUTH_METHODS, type AuthMethodName } from "../policy/auth-methods.js";
 import { COMMANDS, type CommandName, LEVELS } from "../policy/facts.js";
 import { parseSubject } from "../policy/tls-subject.js";
+import { listenerAddressText } from "../protocol/listener-address.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { destinationOf, explain, explanationText, type Question } from "./explanation.js";
 import { parseHostPort } from "./host-port.js";
@@ -38,7 +39,7 @@ export function explainCommand(): Command {
     .action(async (file: string, flags: Flags, command: Command) => {
       const config = loadConfig(file);
       const { listener } = flags;
-      if (listener !== undefined && !config.listeners.some((each) => listenAddressText(each) === listener))
+      if (listener !== undefined && !config.listeners.some((each) => listenerAddressText(each) === listener))
         command.error(`error: the configuration has no listener ${listener}`);
       const explanation = await explain(config, questionOf(flags));
       const text = flags.json
@@ -140,7 +141,7 @@ function parseMechanismName(text: string): string {
 
 function parseListener(text: string): string {
   try {
-    return listenAddressText(parseListenAddress(text));
+    return listenerAddressText(parseListenerAddress(text));
   } catch (error) {
     throw new InvalidArgumentError(`${(error as Error).message}.`);
   }

@@ -3,13 +3,13 @@ import { isIP } from "node:net";
 import { openGroupSources } from "../auth/group-sources.js";
 import type { Identity } from "../auth/identity.js";
 import type { Config, ListenerConfig } from "../config/schema.js";
-import { listenAddressText } from "../config/values.js";
 import type { AuthMethodName } from "../policy/auth-methods.js";
 import type { Decision } from "../policy/decision.js";
 import type { Client, CommandName, Groups, LocalName } from "../policy/facts.js";
 import { ownListenerTest } from "../policy/protected-destinations.js";
 import { Ruleset, type Trace } from "../policy/ruleset.js";
 import { type Endpoint, parseHost } from "../protocol/address.js";
+import { listenerAddressText } from "../protocol/listener-address.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { Resolver } from "../relay/resolver.js";
 import { authorize, DeniedError } from "../server/authorize.js";
@@ -83,7 +83,8 @@ export interface Step {
 /** @throws NetworkError where the name can't be looked up; ConfigError, UsageError */
 export async function explain(config: Config, question: Question): Promise<Explanation> {
   const { to, command, time } = question;
-  const own = () => config.listeners.map(({ host, port }) => ({ address: host, port }));
+  const own = () =>
+    config.listeners.flatMap((at) => ("host" in at ? [{ address: at.host, port: at.port }] : []));
   const ruleset = new Ruleset(config.rules, ownListenerTest(own, localAddresses));
   const client = await clientOf(config, question, ruleset);
   const judgements: { address: string | null; steps: Step[] }[] = [];
@@ -122,7 +123,7 @@ export async function explain(config: Config, question: Question): Promise<Expla
 async function clientOf(config: Config, question: Question, { needs }: Ruleset): Promise<Client> {
   const { as, from, localName, groups, tlsSubject } = question;
   const listener =
-    config.listeners.find((each) => listenAddressText(each) === question.listener) ??
+    config.listeners.find((each) => listenerAddressText(each) === question.listener) ??
     (config.listeners[0] as ListenerConfig);
   const method = question.method ?? (as === null ? "none" : as.includes("@") ? "gssapi" : "password");
   const known = config.groups;
@@ -136,7 +137,7 @@ async function clientOf(config: Config, question: Question, { needs }: Ruleset):
   };
   const arrival = {
     address: from ?? "",
-    listener: listenAddressText(listener),
+    listener: listenerAddressText(listener),
     tls: question.tls ?? listener.tls !== null,
     tlsSubject,
   };

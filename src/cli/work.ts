@@ -1,5 +1,6 @@
 import { parseConfig } from "../config/load.js";
 import type { Config } from "../config/schema.js";
+import { native } from "../gss/native.js";
 import { shareCores } from "../gss/native-relay.js";
 import { shareRates } from "../gss/rate.js";
 import type { AuditState, Observer, ServerEvent } from "../observability/events.js";
@@ -75,8 +76,9 @@ export function work(): void {
       (await started)?.server.abort();
     },
     addSocket(handle) {
-      if (handle !== undefined) sockets.push({ handle });
-      return handle !== undefined;
+      if (handle === undefined) return false;
+      sockets.push(ownDescriptor(handle as SentHandle));
+      return true;
     },
     async reload(config) {
       const added = sockets;
@@ -104,6 +106,19 @@ export function work(): void {
       if (trail !== null) trail.state = state;
     },
   });
+}
+
+/** As it comes from the primary: a listening socket of either kind. */
+interface SentHandle {
+  readonly fd: number;
+  close(): void;
+}
+
+/** Node listens on a descriptor of a Unix socket, but not on such a handle. */
+function ownDescriptor(handle: SentHandle): ListeningSocket {
+  const descriptor = native.duplicateDescriptor(handle.fd);
+  handle.close();
+  return { descriptor };
 }
 
 interface Serving {

@@ -1,9 +1,11 @@
 /** The `listeners` part of the configuration file. */
 import * as z from "zod";
 import { IpNetwork } from "../policy/ip-network.js";
+import { type ListenerAddress, listenerAddressText } from "../protocol/listener-address.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { distinct, file, protectionLevels, text } from "./fields.js";
-import { isLoopback, parseListenAddress } from "./values.js";
+import { describe } from "./problems.js";
+import { isLoopback, parseListenerAddress, parseUserName } from "./values.js";
 
 const methods = distinct(
   z.enum(["certificate", "gssapi", "password", "none"]),
@@ -71,12 +73,22 @@ const tls = z.strictObject({
     .prefault({}),
 });
 
+/** Users of this system. */
+const owners = distinct(
+  z.union([z.int().min(0).max(0xffff_fffe), text("a user's name, or self", parseUserName)], {
+    error: ({ input }) => describe("a user's name or number, or self", input),
+  }),
+  "leave owners out to let every user in",
+);
+
 const listener = z
   .strictObject({
-    address: text("an IP address and a port, as 127.0.0.1:1080", parseListenAddress, {
-      pattern: ":\\d+$",
-    }).describe(
-      "Where clients connect. IPv6 stands in brackets; *:PORT takes IPv6 and IPv4, 0.0.0.0:PORT IPv4 alone; of port 0 the system picks one",
+    address: text(
+      "an IP address and a port, as 127.0.0.1:1080, or unix:/path or systemd:NAME",
+      parseListenerAddress,
+      { pattern: ":\\d+$|^unix:/|^systemd:" },
+    ).describe(
+      "Where clients connect. IPv6 stands in brackets; *:PORT takes IPv6 and IPv4, 0.0.0.0:PORT IPv4 alone; of port 0 the system picks one. unix:/path is a Unix socket of mode 0600, systemd:NAME one that systemd passes",
     ),
     gssapi: z
       .strictObject({
@@ -106,29 +118,51 @@ const listener = z
     tls: tls
       .describe("Speak TLS here, and TLS alone. The files are read again when they have changed")
       .optional(),
+    owners: owners
+      .describe("The users of this host whose processes may connect; for Unix sockets and loopback, on Linux")
+      .optional(),
   })
-  .superRefine(({ address, methods, sources, acceptClearTextPasswords, tls }, context) => {
+  .superRefine(({ address, methods, sources, acceptClearTextPasswords, socks4, tls, owners }, context) => {
     const all = new Set([...methods, ...sources.flatMap((source) => source.methods)]);
     const problem = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     if (all.has("certificate") && tls?.clientAuthorities === undefined)
       problem(["methods"], "the method certificate needs tls.clientAuthorities");
     if (tls?.clientCertificate === "required" && tls.clientAuthorities === undefined)
       problem(["tls", "clientCertificate"], "a required certificate needs clientAuthorities");
-    if (all.has("password") && tls === undefined && !isLoopback(address.host) && !acceptClearTextPasswords) {
+    if (all.has("password") && tls === undefined && !isOfThisHost(address) && !acceptClearTextPasswords) {
       problem(
         ["methods"],
         "passwords would cross the network in clear: add tls, listen on loopback, or say acceptClearTextPasswords: true",
       );
     }
+    if (owners !== undefined && process.platform !== "linux")
+      problem(["owners"], "only Linux tells who has the other end of a connection");
+    if (owners !== undefined && !isOfThisHost(address) && !("systemd" in address))
+      problem(
+        ["owners"],
+        "only of this host's clients can it be told: listen on loopback or on a Unix socket",
+      );
+    if (!("unix" in address)) return;
+    if (tls !== undefined) problem(["tls"], "nothing is to be protected on a Unix socket");
+    if (socks4?.identity === "ident")
+      problem(["socks4", "identity"], "of a Unix socket no Ident server can tell; give owners instead");
+    if (sources.length > 0) problem(["sources"], "clients of a Unix socket have no address");
   });
 
-/** Two sockets cannot share an address; `*` and `[::]` are the same one. */
+/** Nobody else's network lies between us and the clients. */
+function isOfThisHost(address: ListenerAddress): boolean {
+  return "unix" in address || ("host" in address && isLoopback(address.host));
+}
+
+/** Two sockets cannot share an address; `*` and `[::]` are the same one. A name of systemd's may stand for several. */
 export const listeners = z
   .array(listener)
   .min(1, { error: "the list is empty; name at least one address to listen on" })
   .describe("Where clients come in")
   .superRefine((list, context) => {
-    const names = list.map(({ address }) => (address.port === 0 ? null : `${address.host} ${address.port}`));
+    const names = list.map(({ address }) =>
+      "systemd" in address || ("port" in address && address.port === 0) ? null : listenerAddressText(address),
+    );
     for (const [index, name] of names.entries()) {
       if (name === null || names.indexOf(name) === index) continue;
       context.addIssue({

@@ -10,17 +10,11 @@ import { Rule } from "../policy/rule.js";
 import { NO_TERMS, SEVERITIES } from "../policy/terms.js";
 import { parseDays, parseHours, TimeWindow, TimeZone } from "../policy/time-window.js";
 import { parseSubjectPattern } from "../policy/tls-subject.js";
+import { type ListenerAddress, listenerAddressText } from "../protocol/listener-address.js";
 import { bandwidth, distinct, durationOrNever, level, text } from "./fields.js";
 import { sharedLimits } from "./limits.js";
 import { describe } from "./problems.js";
-import {
-  listenAddressText,
-  parseAddress,
-  parseListenAddress,
-  parseMechanism,
-  parseRedirect,
-  parseText,
-} from "./values.js";
+import { parseAddress, parseListenerAddress, parseMechanism, parseRedirect, parseText } from "./values.js";
 
 const NAME = "a name without white space, commas and colons";
 
@@ -112,7 +106,9 @@ const conditions = {
     .describe("The client's address")
     .optional(),
   listener: listOf(
-    text("a listener's address, as 127.0.0.1:1080", (value) => listenAddressText(parseListenAddress(value))),
+    text("a listener's address, as 127.0.0.1:1080", (value) =>
+      listenerAddressText(parseListenerAddress(value)),
+    ),
     "listener",
   )
     .describe("The address of one of the listeners")
@@ -203,11 +199,11 @@ export const rules = z
 /** What is wrong where rules speak of other parts of the file. */
 export function ruleProblems(
   rules: readonly Rule[],
-  listeners: readonly { address: { host: string; port: number } }[],
+  listeners: readonly { address: ListenerAddress }[],
   hasGroups: boolean,
   upstreams: ReadonlySet<string>,
 ): { path: PropertyKey[]; message: string }[] {
-  const known = new Set(listeners.map(({ address }) => listenAddressText(address)));
+  const known = new Set(listeners.map(({ address }) => listenerAddressText(address)));
   const problems: { path: PropertyKey[]; message: string }[] = [];
   for (const [index, rule] of rules.entries()) {
     // One with a problem of its own.

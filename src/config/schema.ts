@@ -234,12 +234,13 @@ export const configSchema = z
       udp: { ...udp, ports: udp.ports ?? null, advertise: udp.advertise ?? null },
       ident: { ...ident, server: ident.server ?? null },
       listeners: listeners.map(
-        ({ address, gssapi, acceptClearTextPasswords: _, socks4, tls, ...listener }) => ({
+        ({ address, gssapi, acceptClearTextPasswords: _, socks4, tls, owners, ...listener }) => ({
           ...listener,
           ...address,
           socks4: socks4 === undefined ? null : { ...socks4, users: socks4.users ?? null },
           tls: tls ?? null,
           pac: null,
+          owners: owners ?? null,
           protectionLevels: gssapi.protectionLevels ?? protectionLevels,
           nec: gssapi.nec ?? nec,
         }),
@@ -256,8 +257,8 @@ function withKeytab(passwords: PasswordsConfig, keytab: string | undefined): Pas
 }
 
 /**
- * The parsed configuration. A listener has a `host` (`::` listens on IPv6 and IPv4), a `port` (0: the system picks) and
- * its own or the common `protectionLevels` (best first) and `nec`;
+ * The parsed configuration. A listener has a `host` (`::` listens on IPv6 and IPv4) and a `port` (0: the system picks),
+ * or `unix` or `systemd` ({@link ListenerAddress}), and its own or the common `protectionLevels` (best first) and `nec`;
  * `gssapi.keytab` null is the library's default, `targetNames` null is every name in the keytab, `mechanisms` are OIDs;
  * `passwords` and `groups` null are none;
  * timeouts are milliseconds, null is never; `identd` null is none, its `unknown` is the response's error type;

@@ -4,14 +4,7 @@ import { parseMechanism as mechanismOid } from "../gss/oids.js";
 import { parseDestinationPattern } from "../policy/destination-pattern.js";
 import { parseIp } from "../policy/ip-network.js";
 import type { Redirect } from "../policy/terms.js";
-import { formatEndpoint, parseHost } from "../protocol/address.js";
-
-export interface ListenAddress {
-  /** An IP address; `::` listens on IPv6 and IPv4. */
-  readonly host: string;
-  /** 0: the system picks. */
-  readonly port: number;
-}
+import type { ListenerAddress, TcpListenerAddress } from "../protocol/listener-address.js";
 
 /** setTimeout's longest delay. */
 const LONGEST_DURATION = 0x7fffffff;
@@ -21,7 +14,7 @@ const LONGEST_SOCKET_PATH = 103;
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** @param text `127.0.0.1:1080`, `[::1]:1080`, `*:1080` */
-export function parseListenAddress(text: string): ListenAddress {
+export function parseListenAddress(text: string): TcpListenerAddress {
   const expected = "an IP address and a port, as 127.0.0.1:1080, [::1]:1080 or *:1080 (quoted in YAML)";
   const [, bracketed, plain, digits] = /^(?:\[([^[\]]*)\]|([^:]*)):(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
@@ -37,13 +30,23 @@ export function isLoopback(host: string): boolean {
   return host === "::1" || host.startsWith("127.");
 }
 
-/** The one text of an address, however it was written: `[::]:1080` for `*:1080`. */
-export function listenAddressText({ host, port }: ListenAddress): string {
-  return formatEndpoint({ host: parseHost(host), port });
+/** @param text as {@link parseListenAddress} takes it, `unix:/path` or `systemd:NAME` */
+export function parseListenerAddress(text: string): ListenerAddress {
+  if (text.startsWith("unix:")) {
+    const path = text.slice("unix:".length);
+    if (isSocketPath(path)) return { unix: path };
+    throw wrong(`unix: and an absolute path of at most ${LONGEST_SOCKET_PATH} octets`, text);
+  }
+  if (!text.startsWith("systemd:")) return parseListenAddress(text);
+  // sd_listen_fds_with_names(3): what a name may hold.
+  const name = text.slice("systemd:".length);
+  if (!/^[!-9;-~]{1,255}$/.test(name))
+    throw wrong("systemd: and the FileDescriptorName= of a socket unit", text);
+  return { systemd: name };
 }
 
 /** @param text another program's `127.0.0.1:114` or `[::1]:114` */
-export function parsePeerAddress(text: string): ListenAddress {
+export function parsePeerAddress(text: string): TcpListenerAddress {
   const address = parseListenAddress(text);
   if (["::", "0.0.0.0"].includes(address.host) || address.port === 0)
     throw wrong("one IP address and a port, as 127.0.0.1:114", text);
@@ -52,7 +55,7 @@ export function parsePeerAddress(text: string): ListenAddress {
 
 export type SyslogAddress =
   | { readonly protocol: "unix"; readonly path: string }
-  | ({ readonly protocol: "udp" | "tcp" } & ListenAddress);
+  | ({ readonly protocol: "udp" | "tcp" } & TcpListenerAddress);
 
 /** @param text `/dev/log`, `udp://192.0.2.1:514`, `tcp://[2001:db8::1]:601` */
 export function parseSyslogAddress(text: string): SyslogAddress {
@@ -143,8 +146,19 @@ export function parseKeytab(text: string): string {
 
 /** A Unix socket's path; a longer one would be cut without a word (sockaddr_un, macOS has the shortest). */
 export function parseSocketPath(text: string): string {
-  if (/^\/[^\0]+$/.test(text) && Buffer.byteLength(text) <= LONGEST_SOCKET_PATH) return text;
+  if (isSocketPath(text)) return text;
   throw wrong(`an absolute path of at most ${LONGEST_SOCKET_PATH} octets`, text);
+}
+
+function isSocketPath(text: string): boolean {
+  return /^\/[^\0]+$/.test(text) && Buffer.byteLength(text) <= LONGEST_SOCKET_PATH;
+}
+
+/** Of a user of the system, or `self`; a uid in quotes is a number all the same. */
+export function parseUserName(text: string): string | number {
+  if (/^\d{1,9}$/.test(text)) return Number(text);
+  if (/^[^\s:,\0]{1,256}$/.test(text)) return text;
+  throw wrong("a user's name or number, or self", text);
 }
 
 export function parsePath(text: string): string {

@@ -10,9 +10,9 @@ interface Audited {
   session: string;
   /** The process that served it, where there are several; the same is a field of that process's log lines. */
   worker: number | null;
-  /** Our `address:port` it came to. */
+  /** Our `address:port` it came to, or `unix:` and the path. */
   listener: string;
-  /** The client's `address:port`. */
+  /** The client's `address:port`; of a Unix socket `unix:uid=1000,pid=4242`. */
   client: string;
   /** How it was authenticated. */
   method: AuthMethodName | null;
@@ -130,13 +130,24 @@ interface Told {
 export type ServerEvent =
   /** What protects relayed data, the preferred first; where there is none, the library's calls do. */
   | { type: "message-protection"; engines: readonly string[] }
-  | { type: "listening"; address: string; port: number }
+  /** `port` null: a Unix socket. */
+  | { type: "listening"; address: string; port: number | null }
   /** A listener's TLS files changed; where they can't be used (`reason`), it goes on with those before. */
   | { type: "renewed"; listener: string; reason: string | null }
   /** Where the metrics are read. */
-  | { type: "metrics-listening"; address: string; port: number }
-  /** `limit`: the key of the configuration that stands in the way; absent where it is none of those. */
-  | { type: "connection-refused"; client: string; code: string; reason: string; limit?: string }
+  | { type: "metrics-listening"; address: string; port: number | null }
+  /**
+   * `limit`: the key of the configuration that stands in the way; absent where it is none of those. `uid`: of the user who
+   * may not come (NOT_OWNER), null where nobody has the client's socket any more.
+   */
+  | {
+      type: "connection-refused";
+      client: string;
+      code: string;
+      reason: string;
+      limit?: string;
+      uid?: number | null;
+    }
   | { type: "session-opened"; subject: SessionSubject; listener: string }
   | { type: "method-selected"; subject: SessionSubject; offered: readonly number[]; selected: number }
   | { type: "authenticated"; subject: SessionSubject; identity: Identity }

@@ -55,7 +55,13 @@ function log(logger: Logger, event: ServerEvent): void {
       return logger.error({ listener: event.listener, reason: event.reason }, "certificate not renewed");
     case "connection-refused":
       return logger.warn(
-        { client: event.client, code: event.code, limit: event.limit, reason: event.reason },
+        {
+          client: event.client,
+          code: event.code,
+          limit: event.limit,
+          uid: event.uid,
+          reason: event.reason,
+        },
         "connection refused",
       );
     case "session-opened": {

@@ -103,7 +103,7 @@ export function isNamedBy(entry: DestinationPattern, protection: Protection): bo
  * @param localAddresses every address of the host's interfaces; asked only where a wildcard listener has the port
  */
 export function ownListenerTest(
-  listeners: () => Iterable<{ readonly address: string; readonly port: number }>,
+  listeners: () => Iterable<{ readonly address: string; readonly port: number | null }>,
   localAddresses: () => Iterable<string>,
 ): IsOwnListener {
   return (address, port) => {

@@ -4,7 +4,7 @@ import { NetworkError } from "../errors.js";
 import { endError, setAbortive } from "../gss/tcp-end.js";
 import { heldBy } from "./socket-descriptor.js";
 
-type Resettable = Socket & { resetAndClosing?: boolean };
+type Resettable = Socket & { resetAndClosing?: boolean; _handle?: { reset?: unknown } | null };
 
 /** The TCP sockets beneath TLS ones. */
 const beneath = new WeakMap<Socket, Socket>();
@@ -15,11 +15,12 @@ export function carriedBy(tls: TLSSocket, tcp: Socket): void {
 }
 
 /**
- * Resets a connection at once. Node's resetAndDestroy ends the stream first and waits for what is queued, so that the peer
+ * Resets a connection at once; a Unix socket has no reset, and is closed. Node's resetAndDestroy ends the stream first and waits for what is queued, so that the peer
  * would see an end, and one that does not read would never be cut off; the flag it sets makes destroy() itself reset.
  */
 export function reset(socket: Socket): void {
-  ((beneath.get(socket) ?? socket) as Resettable).resetAndClosing = true;
+  const tcp: Resettable = beneath.get(socket) ?? socket;
+  tcp.resetAndClosing = typeof tcp._handle?.reset === "function";
   socket.destroy();
 }
 

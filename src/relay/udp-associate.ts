@@ -37,6 +37,8 @@ export interface UdpAssociationOptions {
     address: string;
     /** DST of the request. */
     announced: Endpoint;
+    /** Whether the socket that the first datagrams come from is the client's; null: its address says it all. */
+    owns?: ((from: SocketAddress, relay: SocketAddress) => boolean) | null;
   };
   protection: DatagramProtection;
   /** The ways to it that may be taken, best first; rejects with a PolicyError or NetworkError. */
@@ -65,6 +67,11 @@ interface Amount {
 interface Answerer {
   header: Buffer;
   sent: number;
+}
+
+interface SocketAddress {
+  readonly address: string;
+  readonly port: number;
 }
 
 type Family = "ipv4" | "ipv6";
@@ -156,9 +163,17 @@ export class UdpAssociation {
     const decoded = decode(plain);
     if (typeof decoded === "string") return this.#drop(decoded);
     // Learnt only now, so that under protection nobody but the client can be taken for it.
-    this.#clientPort = from.port;
-    this.#client ??= { address: from.address, port: from.port };
+    if (this.#client === null) {
+      if (!this.#owns(from)) return this.#drop("stranger");
+      this.#clientPort = from.port;
+      this.#client = { address: from.address, port: from.port };
+    }
     this.#destinations.send(decoded.dst, decoded.data);
+  }
+
+  #owns(from: SocketAddress): boolean {
+    const { owns } = this.#options.client;
+    return owns == null || owns(from, this.#inner?.address() as SocketAddress);
   }
 
   /** Addresses that are allowed and for whose family there is a socket, and upstreams that can be had. */

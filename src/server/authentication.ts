@@ -26,6 +26,8 @@ export interface AuthenticationOptions {
   methods: ReadonlyMap<number, MethodName>;
   /** null: SOCKS4 is not taken. */
   socks4: Socks4Policy | null;
+  /** Where the client comes from, as limits see it. */
+  source: string;
   /** Whom the client's TLS certificate speaks for. */
   certified: Identity | null;
   /** Of the TLS session, for GSS-API. */
@@ -98,7 +100,7 @@ export class Authentication {
   }
 
   get #source(): string {
-    return plainAddress(this.#socket.remoteAddress ?? "");
+    return this.#options.source;
   }
 }
 

@@ -3,7 +3,6 @@ import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { Socks4Policy } from "../auth/socks4-identity.js";
 import { GssocksError, NetworkError, PeerError } from "../errors.js";
-import { plainAddress } from "../protocol/address.js";
 import { reset } from "../relay/cut-off.js";
 import type { AuthServices } from "./authentication.js";
 import { type ClientDirectory, ClientFacts } from "./client-facts.js";
@@ -104,15 +103,15 @@ export class ClientSession {
 
   #begin(socket: Socket, tls: TlsAcceptor | null, handshake: number, http: boolean): Promise<void> {
     const { services, policy, socks4, listener } = this.#options;
-    const { remoteAddress: address = "" } = socket;
+    const { source: address } = this.#record.origin;
     const secured = tls === null ? null : (socket as TLSSocket);
     const certified = secured === null ? null : (tls?.identity(secured) ?? null);
-    const methods = methodsFor(policy, plainAddress(address), certified !== null);
+    const methods = methodsFor(policy, address, certified !== null);
     const tlsSubject = secured === null ? null : (tls?.subject(secured) ?? null);
     const bindings = secured === null || tls === null ? null : () => tls.bindings(secured);
     const arrival = { address, listener, tls: secured !== null, tlsSubject };
     const facts = () => new ClientFacts(arrival, this.#options);
-    const auth = { services, methods, socks4, certified, bindings };
+    const auth = { services, methods, socks4, certified, bindings, source: address };
     this.#connection = http
       ? new HttpConnection(socket, this.#record, auth, facts, handshake, this.#options)
       : new Connection(socket, this.#record, auth, facts(), handshake, this.#options);

@@ -24,7 +24,10 @@ import { type Decided, judgement } from "./judgement.js";
 import { LimitError, type Limits } from "./limits.js";
 import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
 import type { SessionRecord } from "./session-record.js";
+import { socketOwner } from "./socket-owner.js";
 import type { Through, UpstreamAsking, Upstreams } from "./upstream.js";
+
+const LOOPBACK = "127.0.0.1";
 
 const COMMANDS: Readonly<Record<number, CommandName>> = {
   [CMD.CONNECT]: "connect",
@@ -148,7 +151,7 @@ export class Command {
       },
       command: name,
       principal: this.#record.subject.principal,
-      source: this.#socket.remoteAddress ?? "",
+      source: this.#record.origin.source,
       entered: (phase) => this.#record.enter(phase),
     });
     this.#judge = judge;
@@ -253,7 +256,7 @@ export class Command {
     const anybody = first === "0.0.0.0" || first === "::";
     const decide = (address: string) => (anybody ? judge.peer(address, dst.port) : addresses.get(address));
     const accepts = (address: string) => decide(address)?.effect === "allow";
-    const address = anybody ? (this.#socket.localAddress as string) : await facingAddress(first, dst.port);
+    const address = anybody ? this.#ownAddress : await facingAddress(first, dst.port);
     this.#record.enter("connect");
     const { ports } = commands.bind;
     const bound = await bind({ address, ports, accepts, timeout: timeouts.bind, signal: signal() });
@@ -278,10 +281,10 @@ export class Command {
     const judgedDestinations = new AssociationDestinations(destinations, judge, this.#record.subject, judged);
     this.#destinations = judgedDestinations;
     const relay = await UdpAssociation.open({
-      address: this.#socket.localAddress as string,
+      address: this.#ownAddress,
       advertised: advertise ?? undefined,
       ports,
-      client: { address: this.#socket.remoteAddress as string, announced },
+      client: { address: this.#socket.remoteAddress ?? LOOPBACK, announced, owns: this.#ownsDatagrams() },
       protection: datagrams(),
       authorize: (dst) => judgedDestinations.authorize(dst),
       openUpstream: (name, heard) => upstreams.associate(name, upstreamAsking(asking), heard),
@@ -292,6 +295,18 @@ export class Command {
     if (this.#closed) return relay.close();
     this.#association = new Association(this.#socket, relay, timeouts);
     reply(relay.bnd);
+  }
+
+  /** Where clients of this connection reach us; those of a Unix socket are on this host. */
+  get #ownAddress(): string {
+    return this.#socket.localAddress ?? LOOPBACK;
+  }
+
+  /** Whether a UDP socket is the client's user's; null: it is not known who that is, or what is whose. */
+  #ownsDatagrams(): ((from: TcpAddress, relay: TcpAddress) => boolean) | null {
+    const { uid } = this.#record.origin;
+    if (uid === null || process.platform !== "linux") return null;
+    return (from, relay) => socketOwner("udp", from, relay) === uid;
   }
 
   async #authorize(dst: Endpoint, judge: Judge, method: AuthMethodName): Promise<Authorized> {

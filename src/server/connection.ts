@@ -51,7 +51,7 @@ export interface ConnectionOptions extends CommandOptions {
   timeouts: CommandOptions["timeouts"] & { handshake: number };
   observer: Observer;
   /** Keeps back the answer to what failed with `code`. */
-  slowDown: (address: string, code: string) => Promise<void>;
+  slowDown: (source: string, code: string) => Promise<void>;
 }
 
 export class Connection {
@@ -248,7 +248,7 @@ export class Connection {
     } catch (error) {
       this.#record.subject.principal = this.#auth.refused;
       const failure = asError(error);
-      await this.#options.slowDown(this.#socket.remoteAddress ?? "", failure.code);
+      await this.#options.slowDown(this.#record.origin.source, failure.code);
       this.#feed({ type: "failed", error: failure });
     }
   }

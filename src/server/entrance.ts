@@ -22,7 +22,7 @@ export class Entrance {
     let entrance: Entrance | null = null;
     const arrived = (client: Socket) => (entrance === null ? early.push(client) : entrance.#arrived(client));
     const listener =
-      socket === undefined ? await Listener.open(at, arrived) : await Listener.share(socket, arrived);
+      socket === undefined ? await Listener.open(at, arrived) : await Listener.share(socket, arrived, at);
     entrance = new Entrance(at, listener, early);
     return entrance;
   }

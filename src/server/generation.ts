@@ -15,6 +15,7 @@ import type { QuotaParts } from "./session-quota.js";
 import type { Session } from "./sessions.js";
 import { TlsAcceptor } from "./tls-acceptor.js";
 import { NO_UPSTREAMS, type Upstreams } from "./upstream.js";
+import { userIds } from "./user-ids.js";
 
 /** How often it is looked whether anybody still needs what is to be closed, in ms. */
 const LOOK_AGAIN = 1000;
@@ -36,6 +37,7 @@ export class Generation {
   directory = new Directory({ sources: [], maxAge: 0 });
   readonly services: AuthServices = { gssapi: null, password: null, ident: null };
   readonly #tls = new Map<ListenerOptions, TlsAcceptor>();
+  readonly #owners = new Map<ListenerOptions, ReadonlySet<number>>();
   #retiring: NodeJS.Timeout | undefined;
 
   /**
@@ -73,6 +75,7 @@ export class Generation {
     }
     if (listeners.some(({ socks4 }) => socks4?.identity === "ident")) services.ident = new IdentClient(ident);
     for (const listener of listeners) {
+      if (listener.owners !== null) this.#owners.set(listener, await userIds(listener.owners));
       if (listener.tls === null) continue;
       this.#tls.set(listener, new TlsAcceptor(listener.tls, (failure) => renewed(listener, failure)));
     }
@@ -81,6 +84,11 @@ export class Generation {
   /** null: TCP alone. */
   tlsOf(listener: ListenerOptions): TlsAcceptor | null {
     return this.#tls.get(listener) ?? null;
+  }
+
+  /** null: whoever comes. */
+  ownersOf(listener: ListenerOptions): ReadonlySet<number> | null {
+    return this.#owners.get(listener) ?? null;
   }
 
   /** Another one is in its place: closes it when none of `sessions` is in its handshake any more. */

@@ -8,7 +8,6 @@
 import type { Socket } from "node:net";
 import type { Identity } from "../auth/identity.js";
 import { type GssocksError, PeerError, PolicyError } from "../errors.js";
-import { plainAddress } from "../protocol/address.js";
 import { carry } from "../relay/carrier.js";
 import { reset } from "../relay/cut-off.js";
 import { CLEAR } from "../relay/message-protection.js";
@@ -175,8 +174,7 @@ export class HttpConnection {
     }
     const silent = this.#session === null || this.#challenged;
     this.#finish(this.#unanswered ?? error);
-    if (silent) this.#socket.destroySoon();
-    else this.#farewell(failure(error));
+    return silent ? this.#socket.destroySoon() : this.#farewell(failure(error));
   }
 
   /** What came is no HTTP, or ended in the middle. */
@@ -235,7 +233,7 @@ export class HttpConnection {
     const quota = full ?? (await this.#follow(false));
     if (!(quota instanceof SessionQuota)) {
       const code = full === null ? "LIMIT_REACHED" : "AUDIT_FULL";
-      observer({ type: "connection-refused", client: this.#first.subject.client, code, ...quota });
+      observer({ type: "connection-refused", client: this.#first.origin.client, code, ...quota });
       throw full === null ? new LimitError(quota) : new PolicyError(code, quota.reason);
     }
     const record = this.#first.another(newSessionId(), quota);
@@ -247,7 +245,7 @@ export class HttpConnection {
 
   /** What a session takes of the limits beside the connection's place. */
   #follow(counted: boolean): ReturnType<ConnectionOptions["limits"]["follow"]> {
-    return this.#options.limits.follow(plainAddress(this.#socket.remoteAddress ?? ""), counted);
+    return this.#options.limits.follow(this.#first.origin.source, counted);
   }
 
   /** Who asks, and the fields that tell the client so; null where it has to say more. */
@@ -269,7 +267,7 @@ export class HttpConnection {
     } catch (error) {
       session.record.subject.principal = this.#auth.refused;
       const failed = asError(error);
-      await this.#options.slowDown(this.#socket.remoteAddress ?? "", failed.code);
+      await this.#options.slowDown(this.#first.origin.source, failed.code);
       this.#last = true;
       const { challenges } = this.#auth;
       const answer = challenges.length === 0 ? failure(failed) : refusedCredentials(challenges);

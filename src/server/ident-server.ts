@@ -5,7 +5,7 @@ import { formatEndpoint, parseHost, plainAddress } from "../protocol/address.js"
 import { reset } from "../relay/cut-off.js";
 import { IdentConnection } from "./ident-connection.js";
 import { IdentResolver, type IdentSources } from "./ident-resolver.js";
-import { Listener, type ListenerAddress } from "./listener.js";
+import { Listener, type TcpListenerAddress } from "./listener.js";
 import { LocalPlaces } from "./shared-counts.js";
 
 export interface IdentServerLimits {
@@ -18,11 +18,11 @@ export interface IdentServerLimits {
 const LIMITS: IdentServerLimits = { connections: 512, connectionsPerSource: 16, idle: 60_000 };
 
 export interface IdentServerOptions extends IdentSources {
-  address: ListenerAddress;
+  address: TcpListenerAddress;
 }
 
 export class IdentServer {
-  readonly #address: ListenerAddress;
+  readonly #address: TcpListenerAddress;
   readonly #observer: Observer;
   readonly #resolver: IdentResolver;
   readonly #idle: number;

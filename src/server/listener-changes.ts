@@ -1,4 +1,4 @@
-import type { ListenerAddress } from "./listener.js";
+import { type ListenerAddress, listenerAddressText } from "../protocol/listener-address.js";
 
 export interface ListenerChanges<Open> {
   /** For each that is wanted the one that has its address already; null: it is to be opened. */
@@ -6,14 +6,15 @@ export interface ListenerChanges<Open> {
   readonly removed: readonly Open[];
 }
 
-/** Those with the same address and port stay; where there are several, as with port 0, in their order. */
+/** Those with the same address stay; where there are several, as with port 0, in their order. */
 export function listenerChanges<Open extends { readonly at: ListenerAddress }>(
   open: readonly Open[],
   wanted: readonly ListenerAddress[],
 ): ListenerChanges<Open> {
   const left = [...open];
-  const kept = wanted.map(({ host, port }) => {
-    const index = left.findIndex(({ at }) => at.host === host && at.port === port);
+  const kept = wanted.map((address) => {
+    const text = listenerAddressText(address);
+    const index = left.findIndex(({ at }) => listenerAddressText(at) === text);
     return index < 0 ? null : (left.splice(index, 1)[0] ?? null);
   });
   return { kept, removed: left };

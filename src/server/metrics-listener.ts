@@ -6,7 +6,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Observer } from "../observability/events.js";
-import { Listener, type ListenerAddress } from "./listener.js";
+import { Listener, type TcpListenerAddress } from "./listener.js";
 
 export interface MetricsSources {
   metrics(): Promise<{ contentType: string; body: string }>;
@@ -41,7 +41,7 @@ export class MetricsListener {
 
   /** @throws NetworkError (CANNOT_LISTEN) */
   static async open(
-    address: ListenerAddress,
+    address: TcpListenerAddress,
     sources: MetricsSources,
     observer: Observer,
   ): Promise<MetricsListener> {
@@ -59,7 +59,7 @@ export class MetricsListener {
     server.maxConnections = CONNECTIONS;
     server.maxRequestsPerSocket = 1;
     server.on("connection", bounded);
-    return new MetricsListener(server, await Listener.open(address, server), observer);
+    return new MetricsListener(server, await Listener.openTcp(address, server), observer);
   }
 
   private constructor(server: Server, listener: Listener, observer: Observer) {

@@ -4,15 +4,13 @@ import type { GroupSource } from "../auth/group-sources.js";
 import type { GssapiMethodOptions } from "../auth/gssapi.js";
 import type { IdentClientOptions } from "../auth/ident-client.js";
 import type { PasswordBackend } from "../auth/password-backend.js";
-import type { Socks4Policy } from "../auth/socks4-identity.js";
 import type { SessionLimits } from "../config/limits.js";
 import { GssocksError } from "../errors.js";
 import { FastContext } from "../gss/fast-context.js";
 import type { AuditGate, Observer } from "../observability/events.js";
 import { ownListenerTest } from "../policy/protected-destinations.js";
 import type { Rule } from "../policy/rule.js";
-import { formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
-import type { AgreedLevel } from "../protocol/protection-level.js";
+import { listenerAddressText } from "../protocol/listener-address.js";
 import { reset } from "../relay/cut-off.js";
 import { Resolver } from "../relay/resolver.js";
 import { Accounts } from "./accounts.js";
@@ -22,10 +20,12 @@ import type { ConnectionOptions } from "./connection.js";
 import { Entrance } from "./entrance.js";
 import { Generation, type GenerationParts } from "./generation.js";
 import { IdentdSocket, type IdentdSocketOptions } from "./identd-socket.js";
-import type { Listener, ListenerAddress, ListeningSocket } from "./listener.js";
+import type { Listener, ListeningSocket } from "./listener.js";
 import { listenerChanges } from "./listener-changes.js";
+import type { ListenerOptions } from "./listener-options.js";
 import { localAddresses } from "./local-addresses.js";
-import { type MethodPolicy, methodsOf } from "./methods.js";
+import { methodsOf } from "./methods.js";
+import { originOf, strangerTo } from "./origin.js";
 import { type FindOwner, OutgoingConnections } from "./outgoing.js";
 import type { PenaltyOptions } from "./penalties.js";
 import { RateBook } from "./rate-book.js";
@@ -36,22 +36,10 @@ import { SessionQuota } from "./session-quota.js";
 import { SessionRecord } from "./session-record.js";
 import { type Progress, Sessions } from "./sessions.js";
 import { localCounts } from "./shared-counts.js";
-import type { TlsAcceptor, TlsOptions } from "./tls-acceptor.js";
+import type { TlsAcceptor } from "./tls-acceptor.js";
 import type { Upstreams } from "./upstream.js";
 
-export interface ListenerOptions extends ListenerAddress, MethodPolicy {
-  /** Best first. */
-  protectionLevels: readonly AgreedLevel[];
-  nec: boolean;
-  /** null: SOCKS4 is not taken. */
-  socks4: Socks4Policy | null;
-  /** null: TCP alone. */
-  tls: TlsOptions | null;
-  /** Take HTTP on the same port: CONNECT, and requests with an absolute URI. */
-  http: boolean;
-  /** The proxy auto-configuration that it has at /proxy.pac; null: none. */
-  pac: string | null;
-}
+export type { ListenerOptions } from "./listener-options.js";
 
 export interface ServerOptions extends CommandSettings {
   listeners: readonly ListenerOptions[];
@@ -80,6 +68,8 @@ export interface ServerOptions extends CommandSettings {
 
 /** What awaits those who come by an entrance. */
 interface Way {
+  /** null: whoever comes. */
+  owners: ReadonlySet<number> | null;
   /** `address:port`, as bound. */
   listener: string;
   /** null: TCP alone. */
@@ -205,7 +195,9 @@ export class Server {
       entrances.map((entrance, index) => {
         const listener = options.listeners[index] as ListenerOptions;
         const sessions = this.#sessionOptions(listener, generation);
-        return [entrance, { listener: String(entrance), tls: generation.tlsOf(listener), options: sessions }];
+        const owners = generation.ownersOf(listener);
+        const tls = generation.tlsOf(listener);
+        return [entrance, { owners, listener: String(entrance), tls, options: sessions }];
       }),
     );
     for (const entrance of removed) entrance.close();
@@ -238,7 +230,7 @@ export class Server {
     // Of all that is said here, the rules and what they ask are those in force whenever it is looked.
     const inForce = () => this.#generation as Generation;
     return {
-      listener: formatEndpoint({ host: parseHost(listener.host), port: listener.port }),
+      listener: listenerAddressText(listener),
       get directory() {
         return inForce().directory;
       },
@@ -258,7 +250,7 @@ export class Server {
       outgoing: this.#outgoing,
       upstreams,
       limits,
-      slowDown: (address, code) => penalties.slowDown(plainAddress(address), code),
+      slowDown: (source, code) => penalties.slowDown(source, code),
       timeouts,
       observer: this.#observer,
       audit: this.#audit,
@@ -333,12 +325,17 @@ export class Server {
   }
 
   async #accept(socket: Socket, entrance: Entrance): Promise<void> {
-    const { remoteAddress, remotePort = 0 } = socket;
     const generation = this.#generation;
+    const owners = this.#ways.get(entrance)?.owners ?? null;
+    const origin = originOf(socket, entrance.listener, owners !== null);
     // Gone before we looked.
-    if (remoteAddress === undefined || generation === null) return void socket.destroy();
-    const source = plainAddress(remoteAddress);
-    const client = formatEndpoint({ host: parseHost(remoteAddress), port: remotePort });
+    if (origin === null || generation === null) return void socket.destroy();
+    const { client, source } = origin;
+    const stranger = owners === null ? null : strangerTo(owners, origin);
+    if (stranger !== null) {
+      this.#observer(stranger);
+      return reset(socket);
+    }
     const { full } = this.#audit;
     if (full !== null) {
       this.#observer({
@@ -366,7 +363,7 @@ export class Server {
       return reset(socket);
     }
     const { listener } = way;
-    const record = new SessionRecord(newSessionId(), client, listener, quota);
+    const record = new SessionRecord(newSessionId(), origin, listener, quota);
     record.onRefusal = (code) => penalties.note(source, code);
     this.#observer({ type: "session-opened", subject: record.subject, listener });
     const session = new ClientSession(socket, record, way.tls, way.options);

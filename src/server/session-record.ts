@@ -12,6 +12,7 @@ import type { AuthMethodName } from "../policy/auth-methods.js";
 import { REP } from "../protocol/constants.js";
 import type { ServerEffect, ServerState } from "../protocol/server-state.js";
 import type { Octets } from "./octets.js";
+import type { Origin } from "./origin.js";
 import type { SessionInfo } from "./session-info.js";
 import type { SessionQuota } from "./session-quota.js";
 import type { Progress } from "./sessions.js";
@@ -68,16 +69,20 @@ export class SessionRecord {
   onRefusal: (code: string) => void = () => {};
   /** What it takes of the limits. */
   quota: SessionQuota;
+  /** Where the client comes from. */
+  readonly origin: Origin;
 
-  constructor(session: string, client: string, listener: string, quota: SessionQuota) {
+  constructor(session: string, origin: Origin, listener: string, quota: SessionQuota) {
+    const { client } = origin;
     this.quota = quota;
+    this.origin = origin;
     this.subject = { session, client, principal: null };
     this.listener = listener;
   }
 
   /** Of a further session on the same connection. */
   another(session: string, quota: SessionQuota): SessionRecord {
-    const record = new SessionRecord(session, this.subject.client, this.listener, quota);
+    const record = new SessionRecord(session, this.origin, this.listener, quota);
     record.onRefusal = this.onRefusal;
     return record;
   }

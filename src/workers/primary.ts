@@ -3,7 +3,6 @@
  * counts across connections, writes the log for all, and puts another worker in the place of one that died.
  */
 import type { ChildProcess } from "node:child_process";
-import { closeSync } from "node:fs";
 import { NetworkError } from "../errors.js";
 import type { AuditRecords, Observer } from "../observability/events.js";
 import type { MetricsSum } from "../observability/metrics-sum.js";
@@ -43,10 +42,11 @@ export interface PrimaryOptions extends PrimarySetup {
 /** A listener's, which the workers have too. */
 interface SharedSocket {
   readonly at: ListenerAddress;
-  /** `address:port`, as bound. */
+  /** `address:port`, as bound, or the text of a Unix socket. */
   readonly address: string;
-  readonly port: number;
+  readonly port: number | null;
   readonly descriptor: number;
+  close(): void;
 }
 
 /** One that dies within this time has died early; in ms. */
@@ -272,7 +272,7 @@ async function openSocket(at: ListenerAddress): Promise<SharedSocket> {
 }
 
 function closeAll(sockets: readonly SharedSocket[]): void {
-  for (const { descriptor } of sockets) closeSync(descriptor);
+  for (const socket of sockets) socket.close();
 }
 
 function names(sockets: readonly SharedSocket[]): string[] {

@@ -8,11 +8,12 @@ import { native } from "../../src/gss/native.js";
 import { Listener } from "../../src/server/listener.js";
 
 test("a listener that is kept listens on, for others to accept", async () => {
-  const here = await Listener.open({ host: "127.0.0.1", port: 0 }, () => assert.fail("accepted here"));
+  const at = { host: "127.0.0.1", port: 0 };
+  const here = await Listener.open(at, () => assert.fail("accepted here"));
   const { port } = here.bound;
   const kept = here.keep();
-  const waiting = connect(port, "127.0.0.1");
-  const there = await Listener.share(kept, (socket) => socket.destroy());
+  const waiting = connect(port as number, "127.0.0.1");
+  const there = await Listener.share(kept, (socket) => socket.destroy(), at);
   assert.equal(String(there), `127.0.0.1:${port}`);
   await once(waiting.resume(), "close");
   there.close();

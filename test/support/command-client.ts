@@ -46,7 +46,11 @@ export class CommandClient {
     way: Way,
     from?: string,
   ): Promise<CommandClient> {
-    const raw = await RawClient.connect(proxy.port, proxy.host, from);
+    return CommandClient.over(await RawClient.connect(proxy.port, proxy.host, from), way);
+  }
+
+  /** The same, on a connection that is there. */
+  static async over(raw: RawClient, way: Way): Promise<CommandClient> {
     if (way === "no authentication") {
       await selectMethod(raw, METHOD.NO_AUTHENTICATION);
     } else if (way === "password") {

@@ -36,12 +36,9 @@ export class RawClient {
   #closed: Farewell["how"] | null = null;
   #wake: () => void = () => {};
 
-  private constructor(socket: Socket) {
+  private constructor(socket: Socket, address: string) {
     this.socket = socket;
-    this.address = formatEndpoint({
-      host: parseHost(socket.localAddress as string),
-      port: socket.localPort as number,
-    });
+    this.address = address;
     socket.on("data", (octets) => {
       this.#received = Buffer.concat([this.#received, octets]);
       this.#wake();
@@ -61,13 +58,21 @@ export class RawClient {
       const socket = connect({ port, host, localAddress, localPort, allowHalfOpen: true, noDelay: true });
       try {
         await once(socket, "connect");
-        return new RawClient(socket);
+        const own = { host: parseHost(socket.localAddress as string), port: socket.localPort as number };
+        return new RawClient(socket, formatEndpoint(own));
       } catch (error) {
         // Somebody else has it.
         const taken = ["EADDRINUSE", "EADDRNOTAVAIL"].includes((error as NodeJS.ErrnoException).code ?? "");
         if (!taken || tries === PORTS.count) throw error;
       }
     }
+  }
+
+  /** At a Unix socket. */
+  static async connectUnix(path: string): Promise<RawClient> {
+    const socket = connect({ path, allowHalfOpen: true });
+    await once(socket, "connect");
+    return new RawClient(socket, `unix:uid=${process.geteuid?.()},pid=${process.pid}`);
   }
 
   /** The established context. */

@@ -5,7 +5,7 @@ export type LogLine = Record<string, unknown> & { msg: string };
 
 export class ServerProcess {
   readonly process: Running;
-  /** Ports of the listeners that it began with, in the configuration's order. */
+  /** Ports of the listeners that it began with, in the configuration's order; 0 for a Unix socket. */
   readonly ports: readonly number[];
   readonly #name: string;
 
@@ -105,13 +105,18 @@ function parsed(output: string): LogLine[] {
     .map((line) => JSON.parse(line) as LogLine);
 }
 
+/** The ports, in the order of the log. */
 export async function listening(child: Running, count: number): Promise<number[]> {
+  const addresses: string[] = [];
   const ports: number[] = [];
   while (ports.length < count) {
-    // Ports differ, so each listener's line is the first one that names none of those seen.
-    const another = ports.map((port) => `(?!${port}\\b)`).join("");
-    const [, port] = await child.waitForLine(new RegExp(`"port":${another}(\\d+),"msg":"listening"`));
-    ports.push(Number(port));
+    // Addresses differ, so each listener's line is the first one that names none of those seen.
+    const another = addresses.map((address) => `(?!${address.replace(/[^\w:/]/g, "\\$&")}")`).join("");
+    const [, address = "", port] = await child.waitForLine(
+      new RegExp(`"address":"${another}([^"]+)","port":(\\d+|null),"msg":"listening"`),
+    );
+    addresses.push(address);
+    ports.push(port === "null" ? 0 : Number(port));
   }
   return ports;
 }

@@ -4,6 +4,7 @@ import {
   parseDuration,
   parseKeytab,
   parseListenAddress,
+  parseListenerAddress,
   parseMechanism,
   parsePeerAddress,
   parseSocketPath,
@@ -44,6 +45,23 @@ test("listen addresses", () => {
     ["[*]:1080", null],
     ["localhost:1080", null],
     ["127.0.0.1:1080 ", null],
+  ]);
+});
+
+test("listeners' addresses", () => {
+  table(parseListenerAddress, [
+    ["*:1080", { host: "::", port: 1080 }],
+    ["unix:/run/gssocks/proxy", { unix: "/run/gssocks/proxy" }],
+    [`unix:/${"a".repeat(102)}`, { unix: `/${"a".repeat(102)}` }],
+    ["systemd:proxy.socket", { systemd: "proxy.socket" }],
+    ["unix:", null],
+    ["unix:run/proxy", null],
+    ["unix:/a\0b", null],
+    [`unix:/${"a".repeat(103)}`, null],
+    ["systemd:", null],
+    ["systemd:a:b", null],
+    ["systemd:a b", null],
+    ["/run/gssocks/proxy", null],
   ]);
 });
 

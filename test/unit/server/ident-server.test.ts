@@ -33,7 +33,7 @@ async function scene(t: TestContext, limits: Partial<IdentServerLimits> = {}): P
   t.after(() => server.stop());
   const [listening] = events;
   assert.ok(listening?.type === "listening");
-  return { port: listening.port, events, server };
+  return { port: listening.port as number, events, server };
 }
 
 async function querier(t: TestContext, port: number, from = "127.0.0.1"): Promise<Socket> {
@@ -163,7 +163,7 @@ test("a Unix socket that is not there is told, and the answer is that nobody is 
   t.after(() => server.stop());
   const [listening] = events;
   assert.ok(listening?.type === "listening");
-  const socket = connect({ port: listening.port, host: "::1" });
+  const socket = connect({ port: listening.port as number, host: "::1" });
   socket.end("1,2\n");
   assert.equal(await toEnd(socket), "1,2:ERROR:HIDDEN-USER\r\n");
   assert.deepEqual(

@@ -64,7 +64,7 @@ test("it has taken the configuration, and serves the sockets that came before", 
   // They are the worker's own by now.
   for (const descriptor of sockets) closeSync(descriptor);
   for (const { bound } of listeners)
-    assert.equal(Buffer.concat(await connect(bound.port).toArray()).toString(), "served");
+    assert.equal(Buffer.concat(await connect(bound.port as number).toArray()).toString(), "served");
   assert.equal(await worker.reload({ file: "f", source: '{"ended":0}' }, []), 0);
 });
 
