@@ -2,7 +2,7 @@
 import type { Socket } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { Agent, buildConnector } from "undici";
-import type { ProxyOptions } from "./client/handshake.js";
+import type { ProxyOptions } from "./client/proxy-options.js";
 import { createSocket } from "./client/proxy-socket.js";
 
 /** TLS with the destination, as `tls.connect` takes it, and what undici's connector takes besides. */

@@ -7,7 +7,7 @@ import { Agent, type AgentOptions, type ClientRequestArgs } from "node:http";
 import { Agent as TlsAgent, type AgentOptions as TlsAgentOptions } from "node:https";
 import type { Duplex } from "node:stream";
 import { UsageError } from "../errors.js";
-import type { ProxyOptions } from "./handshake.js";
+import type { ProxyOptions } from "./proxy-options.js";
 import { createSocket, type ProxySocket } from "./proxy-socket.js";
 
 /** For `http:`. */

@@ -7,8 +7,9 @@ import { Duplex } from "node:stream";
 import { type GssocksError, NetworkError, UsageError } from "../errors.js";
 import { parseHost } from "../protocol/address.js";
 import { CMD } from "../protocol/constants.js";
-import { onAbort } from "./abort.js";
-import { type HostPort, openThrough, type ProxyOptions, type ProxySession } from "./handshake.js";
+import { aborted, onAbort } from "./abort.js";
+import { openThrough } from "./handshake.js";
+import type { HostPort, ProxyOptions, ProxySession } from "./proxy-options.js";
 import { ProxyStream } from "./proxy-stream.js";
 
 export interface SocketOptions extends ProxyOptions {
@@ -61,7 +62,10 @@ export class ProxySocket extends Duplex {
     // As net.Socket: `close` tells whether there was an error.
     super({ allowHalfOpen: options.allowHalfOpen === true, emitClose: false });
     this.#options = options;
-    this.#heedNoMore = onAbort(options.signal, (error) => this.destroy(error));
+    const { signal } = options;
+    // Where it was aborted already: not before whoever made us listens, which Node's agents do in the next turn.
+    if (signal?.aborted) queueMicrotask(() => this.destroy(aborted(signal)));
+    else this.#heedNoMore = onAbort(signal, (error) => this.destroy(error));
   }
 
   /** What was agreed with the proxy; undefined before `connect`. */

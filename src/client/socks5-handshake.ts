@@ -15,6 +15,7 @@ import type { Credentials } from "../protocol/username-password.js";
 import { type Batch, writeBatch } from "../relay/batch.js";
 import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
 import { checkOrder } from "../relay/token-engine.js";
+import { onAbort } from "./abort.js";
 import { abandoned, lostProxy, reachable, timedOut } from "./proxy-channel.js";
 import {
   methodsOf,
@@ -58,6 +59,7 @@ export class Handshake {
   readonly #end: HandshakeEnd;
   readonly #deadlines: Deadlines;
   #deadline: NodeJS.Timeout | undefined;
+  #heedNoMore: () => void = () => {};
   #method: ClientMethod = "none";
   #context: SecurityContext | null = null;
   #protection: MessageProtection = CLEAR;
@@ -98,15 +100,14 @@ export class Handshake {
   start(): void {
     const { signal, proxy } = this.#options;
     this.#deadline = setTimeout(() => this.#failed(timedOut(proxy)), this.#deadlines.first);
-    signal?.addEventListener("abort", this.#giveUp, { once: true });
     this.#socket
       .on("data", this.#onData)
       .on("end", this.#onEnd)
       .on("error", this.#onError)
       .on("close", this.#onEnd);
     this.#socket.resume();
-    if (signal?.aborted) this.giveUp();
-    else this.#feed({ type: "start" });
+    this.#heedNoMore = onAbort(signal, (error) => this.#failed(error));
+    this.#feed({ type: "start" });
   }
 
   /** Where that is not decided yet. */
@@ -118,7 +119,6 @@ export class Handshake {
   readonly #onEnd = (): void => this.#feed({ type: "ended" });
   readonly #onError = (error: NodeJS.ErrnoException): void =>
     this.#failed(lostProxy(this.#options.proxy, error));
-  readonly #giveUp = (): void => this.giveUp();
 
   #failed(error: GssocksError): void {
     this.#feed({ type: "failed", error });
@@ -264,7 +264,7 @@ export class Handshake {
     clearTimeout(this.#deadline);
     this.#identity.target?.close();
     this.#identity.credentials?.password.fill(0);
-    this.#options.signal?.removeEventListener("abort", this.#giveUp);
+    this.#heedNoMore();
     const socket = this.#socket;
     socket
       .off("data", this.#onData)
