@@ -1,4 +1,5 @@
-// Credentials: RFC 2744 §5.2, 5.21; gss_acquire_cred_from, gss_acquire_cred_with_password, gss_set_neg_mechs.
+// Credentials: RFC 2744 §5.2, 5.21; gss_acquire_cred_from, gss_acquire_cred_with_password,
+// gss_acquire_cred_impersonate_name, gss_store_cred_into, gss_set_neg_mechs.
 #include <cstring>
 
 #include "arguments.h"
@@ -62,7 +63,7 @@ class Store {
   gss_key_value_set_desc set_{0, nullptr};
 };
 
-/// Both ways to acquire, which differ in the C function alone.
+/// All ways to acquire, which differ in the C function alone.
 class AcquireCall : public AsyncCall {
  protected:
   AcquireCall(std::shared_ptr<NameResource> name, uint32_t lifetime, OidList mechanisms,
@@ -152,6 +153,68 @@ Napi::Value AcquireCredWithPassword(const Napi::CallbackInfo& info) {
                                                             std::move(mechanisms), usage));
 }
 
+class ImpersonateCall : public AcquireCall {
+ public:
+  ImpersonateCall(const Napi::Value& impersonator, std::shared_ptr<NameResource> name, uint32_t lifetime,
+                  OidList mechanisms, gss_cred_usage_t usage)
+      : AcquireCall(std::move(name), lifetime, std::move(mechanisms), usage), impersonator_(impersonator) {}
+
+ private:
+  void Execute() override {
+    OM_uint32 minor;
+    const OM_uint32 major = gss_acquire_cred_impersonate_name(
+        &minor, impersonator_.get(), this->name(), lifetime_, mechanisms_.get(), usage_,
+        credential_.address(), actual_.address(), &acquired_lifetime_);
+    if (GSS_ERROR(major)) Fail(MakeFailure("gss_acquire_cred_impersonate_name", major, minor));
+  }
+
+  CredentialLease impersonator_;
+};
+
+Napi::Value AcquireCredImpersonateName(const Napi::CallbackInfo& info) {
+  CredentialHandle::From(info[0], "impersonator");
+  std::shared_ptr<NameResource> name = NameHandle::From(info[1], "name");
+  const uint32_t lifetime = Uint32Argument(info[2], "lifetime");
+  OidList mechanisms = OptionalOidListArgument(info[3], "mechanisms");
+  const gss_cred_usage_t usage = UsageArgument(info[4]);
+  return AsyncCall::Start(info.Env(), std::make_unique<ImpersonateCall>(info[0], std::move(name), lifetime,
+                                                                        std::move(mechanisms), usage));
+}
+
+class StoreCall : public AsyncCall {
+ public:
+  explicit StoreCall(const Napi::CallbackInfo& info)
+      : credential_(info[0]),
+        usage_(UsageArgument(info[1])),
+        mechanism_(OptionalOidArgument(info[2], "mechanism")),
+        overwrite_(BooleanArgument(info[3], "overwrite")),
+        as_default_(BooleanArgument(info[4], "asDefault")),
+        store_(info[5]) {}
+
+ private:
+  void Execute() override {
+    OM_uint32 minor;
+    const OM_uint32 major =
+        gss_store_cred_into(&minor, credential_.get(), usage_, mechanism_.get(), overwrite_ ? 1 : 0,
+                            as_default_ ? 1 : 0, store_.get(), nullptr, nullptr);
+    if (GSS_ERROR(major)) Fail(MakeFailure("gss_store_cred_into", major, minor, mechanism_.get()));
+  }
+
+  Napi::Value Result(Napi::Env env) override { return env.Undefined(); }
+
+  CredentialLease credential_;
+  gss_cred_usage_t usage_;
+  Oid mechanism_;
+  bool overwrite_;
+  bool as_default_;
+  Store store_;
+};
+
+Napi::Value StoreCredInto(const Napi::CallbackInfo& info) {
+  CredentialHandle::From(info[0], "credential");
+  return AsyncCall::Start(info.Env(), std::make_unique<StoreCall>(info));
+}
+
 class InquireCredCall : public AsyncCall {
  public:
   explicit InquireCredCall(const Napi::Value& credential) : credential_(credential) {}
@@ -209,6 +272,8 @@ Napi::Value SetNegMechs(const Napi::CallbackInfo& info) {
 void DefineCredentials(Napi::Env, Napi::Object exports) {
   Export<AcquireCredFrom>(exports, "acquireCredFrom");
   Export<AcquireCredWithPassword>(exports, "acquireCredWithPassword");
+  Export<AcquireCredImpersonateName>(exports, "acquireCredImpersonateName");
+  Export<StoreCredInto>(exports, "storeCredInto");
   Export<InquireCred>(exports, "inquireCred");
   Export<SetNegMechs>(exports, "setNegMechs");
 }

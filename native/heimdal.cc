@@ -61,4 +61,17 @@ OM_uint32 gss_set_neg_mechs(OM_uint32* minor, gss_cred_id_t, gss_OID_set) {
   return GSS_S_UNAVAILABLE;
 }
 
+OM_uint32 gss_acquire_cred_impersonate_name(OM_uint32* minor, gss_cred_id_t, gss_name_t, OM_uint32,
+                                            gss_OID_set, gss_cred_usage_t, gss_cred_id_t*, gss_OID_set*,
+                                            OM_uint32*) {
+  *minor = 0;
+  return GSS_S_UNAVAILABLE;
+}
+
+OM_uint32 gss_store_cred_into(OM_uint32* minor, gss_cred_id_t, gss_cred_usage_t, gss_OID, OM_uint32,
+                              OM_uint32, gss_const_key_value_set_t, gss_OID_set*, gss_cred_usage_t*) {
+  *minor = 0;
+  return GSS_S_UNAVAILABLE;
+}
+
 #endif

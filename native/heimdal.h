@@ -25,3 +25,15 @@ OM_uint32 gss_acquire_cred_from(OM_uint32* minor, gss_name_t name, OM_uint32 lif
 
 /// GSS_S_UNAVAILABLE.
 OM_uint32 gss_set_neg_mechs(OM_uint32* minor, gss_cred_id_t credential, gss_OID_set mechanisms);
+
+/// GSS_S_UNAVAILABLE.
+OM_uint32 gss_acquire_cred_impersonate_name(OM_uint32* minor, gss_cred_id_t impersonator, gss_name_t name,
+                                            OM_uint32 lifetime, gss_OID_set mechanisms,
+                                            gss_cred_usage_t usage, gss_cred_id_t* credential,
+                                            gss_OID_set* actual_mechanisms, OM_uint32* actual_lifetime);
+
+/// GSS_S_UNAVAILABLE.
+OM_uint32 gss_store_cred_into(OM_uint32* minor, gss_cred_id_t credential, gss_cred_usage_t usage,
+                              gss_OID mechanism, OM_uint32 overwrite, OM_uint32 as_default,
+                              gss_const_key_value_set_t store, gss_OID_set* stored,
+                              gss_cred_usage_t* stored_usage);

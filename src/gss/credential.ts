@@ -30,6 +30,13 @@ export interface InitiatorOptions {
   mechanisms?: readonly string[] | undefined;
 }
 
+export interface StoreOptions {
+  /** As `FILE:/run/user/1000/krb5cc_job`; it is made where it does not exist. */
+  ccache: string;
+  /** Take the place of what is in the ccache. Default false: a ccache of the same principal is an error then. */
+  overwrite?: boolean | undefined;
+}
+
 export interface CredentialInfo {
   name: string | undefined;
   /** Seconds; GSS_C_INDEFINITE for no end. */
@@ -106,6 +113,62 @@ export class Credential {
       throw toError(error, origin);
     } finally {
       name?.close();
+    }
+  }
+
+  /**
+   * gss_acquire_cred_from with GSS_C_BOTH: for a service that also acts in its clients' place (constrained delegation). What
+   * {@link SecurityContext.takeDelegated} gives of contexts that this accepts can be used even where the client delegated
+   * nothing, towards services that the KDC allows (S4U2Proxy).
+   *
+   * @param options the initiator's half needs a client keytab or a ccache, of the same principal as `name`
+   */
+  static async both(
+    options: AcceptorOptions & Pick<InitiatorOptions, "ccache" | "clientKeytab">,
+  ): Promise<Credential> {
+    const { name, keytab, rcache, ccache, clientKeytab, mechanisms = [GSS_MECH_KRB5] } = options;
+    const origin: FailureContext = { keytab, ccache, clientKeytab, target: name?.toString() };
+    const store = storeOf({ keytab, rcache, ccache, client_keytab: clientKeytab });
+    const acquired = await callQueue
+      .run("network", () => native.acquireCredFrom(name?.handle ?? null, 0, mechanisms, GSS_C_BOTH, store))
+      .catch((error: unknown) => {
+        throw toError(error, origin);
+      });
+    return new Credential(acquired.credential, origin);
+  }
+
+  /**
+   * gss_acquire_cred_impersonate_name: the user's credential as far as the KDC lets this service have it, without the user
+   * (S4U2Self). It names the user to this service itself, and to others where the KDC allows that (S4U2Proxy).
+   *
+   * @param user as `alice` or `alice@EXAMPLE.TEST`
+   */
+  async impersonate(
+    user: string | Name,
+    mechanisms: readonly string[] = [GSS_MECH_KRB5],
+  ): Promise<Credential> {
+    const name = typeof user === "string" ? Name.import(user, "user") : user;
+    const origin: FailureContext = { ...this.origin, role: "initiator", principal: name.toString() };
+    try {
+      const acquired = await callQueue.run("network", () =>
+        native.acquireCredImpersonateName(this.handle, name.handle, 0, mechanisms, GSS_C_INITIATE),
+      );
+      return new Credential(acquired.credential, origin);
+    } catch (error) {
+      throw toError(error, origin);
+    } finally {
+      if (name !== user) name.close();
+    }
+  }
+
+  /** gss_store_cred_into: writes an initiator's tickets, as a delegated credential's, where other programs find them. */
+  async store({ ccache, overwrite = false }: StoreOptions): Promise<void> {
+    try {
+      await callQueue.run("network", () =>
+        native.storeCredInto(this.handle, GSS_C_INITIATE, null, overwrite, false, [["ccache", ccache]]),
+      );
+    } catch (error) {
+      throw toError(error, { ...this.origin, ccache });
     }
   }
 

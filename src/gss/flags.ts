@@ -50,6 +50,7 @@ export const GSS_S_FAILURE = 13 << 16;
 export const GSS_S_BAD_QOP = 14 << 16;
 export const GSS_S_UNAUTHORIZED = 15 << 16;
 export const GSS_S_UNAVAILABLE = 16 << 16;
+export const GSS_S_DUPLICATE_ELEMENT = 17 << 16;
 
 const CALLING_ERRORS = [
   "GSS_S_CALL_INACCESSIBLE_READ",

@@ -1,4 +1,3 @@
-import { closeSync, constants, openSync, statSync } from "node:fs";
 import {
   GSS_S_BAD_BINDINGS,
   GSS_S_BAD_MECH,
@@ -7,11 +6,13 @@ import {
   GSS_S_CONTEXT_EXPIRED,
   GSS_S_CREDENTIALS_EXPIRED,
   GSS_S_DEFECTIVE_TOKEN,
+  GSS_S_DUPLICATE_ELEMENT,
   GSS_S_FAILURE,
   GSS_S_NO_CONTEXT,
   GSS_S_NO_CRED,
   routineError,
 } from "./flags.js";
+import { keytabCause } from "./keytab-cause.js";
 import type { NativeFailure } from "./native.js";
 import { GSS_MECH_SPNEGO, holdsIakerb, holdsNtlmssp, mechanismName, tokenMechanism } from "./oids.js";
 
@@ -93,6 +94,12 @@ const ROWS: readonly Row[] = [
     "NO_CONTEXT",
     (f) => f.routine === GSS_S_NO_CONTEXT,
     () => "the security context is not established yet, or has failed",
+  ],
+
+  [
+    "CCACHE_TAKEN",
+    (f) => f.routine === GSS_S_DUPLICATE_ELEMENT,
+    (c) => `${ccacheOf(c)} holds tickets already: name another, or overwrite them`,
   ],
 
   // Tickets and the KDC.
@@ -192,6 +199,13 @@ const ROWS: readonly Row[] = [
     (f, c) => c.token === null && f.is([31], /^KDC returned error string: PROCESS_TGS/),
     (c) =>
       `a KDC could not read the ticket it was shown: get a new one with kinit; if ${quoted(c.target, "the target")} is in another realm, the KDCs of the two realms must have the same key, with the same version, for the trust between them (krbtgt/REALM@REALM), and the KDC's log says what it lacks`,
+  ],
+
+  [
+    "DELEGATION_REFUSED",
+    (f) => f.is([13], /^KDC can't fulfill requested option/),
+    (c) =>
+      `the KDC does not let this service act in the user's place towards ${quoted(c.target, "the target")}: allow it constrained delegation to that service, or let the user delegate the ticket`,
   ],
 
   // The keytab. MIT gives the next two one number: the text alone says which of them is older.
@@ -324,46 +338,9 @@ export function likelyCause(failure: NativeFailure, context: FailureContext): Ca
     if (matches(facts, context)) return { code, text: text(context, facts) };
   }
   const aboutKeytab = facts.is([45, 179, 180, 181, 184, 235], /key ?tab(le)?\b/i);
-  return aboutKeytab ? keytabCause(context, facts) : undefined;
-}
-
-/** MIT says the same of a keytab that is missing, unreadable, empty or no keytab: look for ourselves. */
-function keytabCause(context: FailureContext, facts: Facts): Cause {
+  if (!aboutKeytab) return undefined;
   const keytab = context.keytab ?? (facts.find(/(?:Keytab|file) '?(\S+?)'? (?:is|not)/) || undefined);
-  const named = keytabOf({ keytab });
-  const type = /^([A-Z]\w+):/.exec(keytab ?? "")?.[1];
-  if (keytab === undefined || (type !== undefined && !/^(WR)?FILE$/.test(type))) {
-    return { code: "KEYTAB_MISSING", text: `the keytab ${named} can't be used: check its name and type` };
-  }
-  const path = keytab.slice(type === undefined ? 0 : type.length + 1);
-  switch (lookAt(path)) {
-    case "missing":
-      return {
-        code: "KEYTAB_MISSING",
-        text: `the keytab ${named} does not exist: write it (ktadd), or correct its path`,
-      };
-    case "unreadable":
-      return {
-        code: "KEYTAB_UNREADABLE",
-        text: `the keytab ${named} can't be read by this user (uid ${process.geteuid?.()}): give it to that user (chown) with mode 600`,
-      };
-    case "readable":
-      return {
-        code: "KEYTAB_MISSING",
-        text: `the keytab ${named} has no key in it, or is no keytab: write it (ktadd), then look with klist -k`,
-      };
-  }
-}
-
-function lookAt(path: string): "missing" | "unreadable" | "readable" {
-  try {
-    // A FIFO would block.
-    if (!statSync(path).isFile()) return "readable";
-    closeSync(openSync(path, constants.O_RDONLY));
-    return "readable";
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "ENOENT" ? "missing" : "unreadable";
-  }
+  return keytabCause(keytab, keytabOf({ keytab }));
 }
 
 function keytabOf(context: FailureContext): string {

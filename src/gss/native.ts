@@ -2,8 +2,8 @@
  * The whole surface of the addon, and the only place that loads it.
  *
  * Each function is one call of the GSS-API C bindings (RFC 2744) or of its extensions, with the C name camel-cased
- * and without the `gss_`. What the C call returns through pointers comes back as the result; a failed call throws
- * (or rejects) with a {@link NativeFailure}. What is no call of theirs stands in a section of its own. OIDs cross as dotted strings, names and tokens as Buffers, flags as numbers.
+ * and without the `gss_`. What the C call returns through pointers comes back as the result; a failed call throws (or
+ * rejects) with a {@link NativeFailure}. OIDs cross as dotted strings, names and tokens as Buffers, flags as numbers.
  *
  * Threads: calls that may touch disk or network return a promise and run on libuv's pool. All others are synchronous.
  * Calls on one context must not overlap: a call on a context that is busy throws `ERR_GSSOCKS_BUSY`.
@@ -14,6 +14,7 @@
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import type { NativeSystem } from "./native-system.js";
+import type { NativeDelegation } from "./native-delegation.js";
 
 declare const handleKind: unique symbol;
 
@@ -162,6 +163,7 @@ export type PerMessageResult = Int32Array;
 export type FramesResult = Int32Array;
 
 export interface Native extends NativeSystem {
+export interface Native extends NativeDelegation {
   // --- Names (RFC 2744 §5.4, 5.10, 5.16 and others) -------------------------------------------------------------
   /** gss_import_name. `nameType` null is GSS_C_NO_OID. */
   importName(name: Uint8Array, nameType: string | null): NameHandle;
@@ -369,6 +371,24 @@ export interface Native extends NativeSystem {
   // --- Status (RFC 2744 §5.11) ------------------------------------------------------------------------------------------
   /** gss_display_status of a major code, all of its messages joined. Minor texts come with each failure instead. */
   displayMajorStatus(major: number): string;
+
+  // --- Beside GSS-API -----------------------------------------------------------------------------------------------
+  /** fcntl(2), F_DUPFD_CLOEXEC: another descriptor of the same open socket, which Node knows nothing of. */
+  duplicateDescriptor(descriptor: number): number;
+  /**
+   * One datagram to a Unix socket, by sendto with MSG_DONTWAIT: Node's dgram knows none. Returns errno, 0 where the
+   * receiver has it.
+   */
+  sendUnixDatagram(path: string, octets: Uint8Array): number;
+  /** Of a TCP connection that has ended, as libuv says: the errno of what it was really, or null. */
+  endError(descriptor: number): number | null;
+  /** SO_LINGER 0, or off: whether closing resets the connection, at the end of this process too. */
+  setAbortive(descriptor: number, abortive: boolean): void;
+  /**
+   * getpwnam_r(3), getgrouplist(3), getgrnam_r(3): those of `groups`, by their names, that a user of the system is in; of
+   * nobody's groups there are none. May ask a directory. Rejects with an Error where a source of NSS does not answer.
+   */
+  groupMembership(user: string, groups: readonly string[]): Promise<string[]>;
 }
 
 const require = createRequire(import.meta.url);

@@ -10,7 +10,7 @@ import {
   supplementaryInfo,
 } from "./flags.js";
 import { type FailureContext, toError } from "./gss-error.js";
-import { isAnonymous, type Name } from "./name.js";
+import { isAnonymous, Name } from "./name.js";
 import {
   type NativeAcceptResult,
   type NativeChannelBindings,
@@ -21,8 +21,11 @@ import {
 import { holdsIakerb } from "./oids.js";
 
 export interface InitiatorContextOptions {
-  /** The acceptor's name; must stay open until the context is established. */
-  target: Name;
+  /**
+   * The acceptor's name, which must stay open until the context is established; or its text, as `HTTP@www.example.test` or
+   * `HTTP/www.example.test@EXAMPLE.TEST`.
+   */
+  target: Name | string;
   /** The library's default initiator credential otherwise. */
   credential?: Credential | undefined;
   /** OID; the library's default mechanism (krb5) otherwise. */
@@ -88,7 +91,9 @@ export interface PerMessage {
  */
 export class SecurityContext {
   readonly #handle = native.newContext();
-  readonly #initiator: InitiatorContextOptions | undefined;
+  readonly #initiator: (InitiatorContextOptions & { target: Name }) | undefined;
+  /** Made here out of a text. */
+  #ownTarget: Name | null = null;
   readonly #credential: Credential | undefined;
   readonly #bindings: NativeChannelBindings | null;
   readonly #target: string | undefined;
@@ -101,10 +106,14 @@ export class SecurityContext {
   #closed = false;
 
   private constructor(initiator: InitiatorContextOptions | undefined, options: AcceptorContextOptions) {
-    this.#initiator = initiator;
+    if (initiator !== undefined) {
+      const { target } = initiator;
+      if (typeof target === "string") this.#ownTarget = importTarget(target);
+      this.#initiator = { ...initiator, target: this.#ownTarget ?? (target as Name) };
+    }
     this.#credential = options.credential;
     this.#bindings = bindingsOf(options.channelBindings);
-    this.#target = initiator?.target.toString();
+    this.#target = this.#initiator?.target.toString();
   }
 
   /** The side that calls {@link init}. */
@@ -282,6 +291,7 @@ export class SecurityContext {
   close(): void {
     this.#closed = true;
     this.#handle.close();
+    this.#ownTarget?.close();
     this.#delegated?.close();
     this.#delegated = null;
   }
@@ -321,6 +331,7 @@ export class SecurityContext {
       this.#keepDelegated(result);
       this.#flags = result.flags;
       this.#established = (result.major & GSS_S_CONTINUE_NEEDED) === 0;
+      if (this.#established) this.#ownTarget?.close();
       const info = result.info === undefined ? null : contextInfo(result.info);
       return { complete: this.#established, token: result.token ?? null, info };
     } catch (error) {
@@ -363,6 +374,10 @@ function bindingsOf(applicationData: Uint8Array | undefined): NativeChannelBindi
     acceptorAddress: none,
     applicationData,
   };
+}
+
+function importTarget(text: string): Name {
+  return Name.import(text, text.includes("/") ? "krb5-principal" : "hostbased");
 }
 
 function wrongRole(call: string, role: string): UsageError {
