@@ -58,11 +58,18 @@ export class Credential {
   readonly handle: CredentialHandle;
   /** @internal where it came from, for the text of errors */
   readonly origin: FailureContext;
+  readonly #mechanisms: readonly string[];
 
-  /** @internal takes the handle over */
-  constructor(handle: CredentialHandle, origin: FailureContext = {}) {
+  /** @internal takes the handle over. @param mechanisms OIDs of those that it is for */
+  constructor(handle: CredentialHandle, origin: FailureContext, mechanisms: readonly string[]) {
     this.handle = handle;
     this.origin = origin;
+    this.#mechanisms = mechanisms;
+  }
+
+  /** Whether it is for the mechanism, an OID. Told without asking the library, which might choose a ccache for that. */
+  holds(mechanism: string): boolean {
+    return this.#mechanisms.includes(mechanism);
   }
 
   /**
@@ -86,7 +93,7 @@ export class Credential {
         });
     const acquired = await acquire(mechanisms);
     const missing = mechanisms.filter((oid) => !acquired.mechanisms.includes(oid));
-    if (missing.length === 0) return new Credential(acquired.credential, origin);
+    if (missing.length === 0) return new Credential(acquired.credential, origin, acquired.mechanisms);
     // The library is content with one of them. Asked for the others alone, it says what they lack.
     acquired.credential.close();
     for (const oid of missing) (await acquire([oid])).credential.close();
@@ -108,7 +115,7 @@ export class Credential {
         const octets = typeof password === "string" ? Buffer.from(password) : password;
         return native.acquireCredWithPassword(name.handle, octets, 0, mechanisms, GSS_C_INITIATE);
       });
-      return new Credential(acquired.credential, origin);
+      return new Credential(acquired.credential, origin, acquired.mechanisms);
     } catch (error) {
       throw toError(error, origin);
     } finally {
@@ -134,7 +141,7 @@ export class Credential {
       .catch((error: unknown) => {
         throw toError(error, origin);
       });
-    return new Credential(acquired.credential, origin);
+    return new Credential(acquired.credential, origin, acquired.mechanisms);
   }
 
   /**
@@ -153,7 +160,7 @@ export class Credential {
       const acquired = await callQueue.run("network", () =>
         native.acquireCredImpersonateName(this.handle, name.handle, 0, mechanisms, GSS_C_INITIATE),
       );
-      return new Credential(acquired.credential, origin);
+      return new Credential(acquired.credential, origin, acquired.mechanisms);
     } catch (error) {
       throw toError(error, origin);
     } finally {

@@ -7,14 +7,13 @@
  *
  * Threads: calls that may touch disk or network return a promise and run on libuv's pool. All others are synchronous.
  * Calls on one context must not overlap: a call on a context that is busy throws `ERR_GSSOCKS_BUSY`.
- * Handles belong to one environment (the main thread or one worker); `close()` is idempotent, a closed handle
- * throws `ERR_GSSOCKS_CLOSED`, a foreign object `ERR_GSSOCKS_HANDLE`, a bad argument a TypeError or RangeError.
- * A handle closed while a call on it is pending is released when that call is done.
+ * Handles belong to one environment (the main thread or one worker); `close()` is idempotent, and waits for a pending
+ * call; a closed handle throws `ERR_GSSOCKS_CLOSED`, a foreign object `ERR_GSSOCKS_HANDLE`, a bad argument a TypeError …
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
-import type { NativeSystem } from "./native-system.js";
 import type { NativeDelegation } from "./native-delegation.js";
+import type { NativeSystem } from "./native-system.js";
 
 declare const handleKind: unique symbol;
 
@@ -162,8 +161,7 @@ export type PerMessageResult = Int32Array;
  */
 export type FramesResult = Int32Array;
 
-export interface Native extends NativeSystem {
-export interface Native extends NativeDelegation {
+export interface Native extends NativeDelegation, NativeSystem {
   // --- Names (RFC 2744 §5.4, 5.10, 5.16 and others) -------------------------------------------------------------
   /** gss_import_name. `nameType` null is GSS_C_NO_OID. */
   importName(name: Uint8Array, nameType: string | null): NameHandle;

@@ -18,7 +18,7 @@ import {
   type NativeInitResult,
   native,
 } from "./native.js";
-import { holdsIakerb } from "./oids.js";
+import { GSS_MECH_KRB5, holdsIakerb, mechanismName } from "./oids.js";
 
 export interface InitiatorContextOptions {
   /**
@@ -134,6 +134,8 @@ export class SecurityContext {
   init(token: Uint8Array | null): Promise<StepResult> {
     const options = this.#initiator;
     if (options === undefined) return Promise.reject(wrongRole("init", "an acceptor"));
+    const { mechanism = GSS_MECH_KRB5 } = options;
+    if (this.#credential?.holds(mechanism) === false) return Promise.reject(wrongMechanism(mechanism));
     return this.#step("network", token, () =>
       native.initSecContext(
         this.#handle,
@@ -343,7 +345,8 @@ export class SecurityContext {
   #keepDelegated({ delegated }: NativeAcceptResult): void {
     if (delegated === undefined) return;
     this.#delegated?.close();
-    this.#delegated = new Credential(delegated, { role: "initiator" });
+    // Of Kerberos, whether SPNEGO was around it or not.
+    this.#delegated = new Credential(delegated, { role: "initiator" }, [GSS_MECH_KRB5]);
     if (this.#closed) this.close();
   }
 }
@@ -378,6 +381,12 @@ function bindingsOf(applicationData: Uint8Array | undefined): NativeChannelBindi
 
 function importTarget(text: string): Name {
   return Name.import(text, text.includes("/") ? "krb5-principal" : "hostbased");
+}
+
+/** The library would take the default credential in its place: another user's, maybe. */
+function wrongMechanism(mechanism: string): UsageError {
+  const message = `the credential is not for the mechanism ${mechanismName(mechanism)}: acquire it with that mechanism`;
+  return new UsageError("BAD_ARGUMENT", message);
 }
 
 function wrongRole(call: string, role: string): UsageError {

@@ -214,6 +214,26 @@ suite("misuse", () => {
 
   const initiatorContext = () => SecurityContext.initiator({ target: Name.import("rcmd@localhost") });
 
+  test("a credential that is not for the mechanism: nobody else's ticket is taken in its place", async () => {
+    const ccache = await realm.kinit("bob", { ccache: "bobs" });
+    const target = Name.import("rcmd@localhost");
+    const both = [GSS_MECH_KRB5, GSS_MECH_SPNEGO];
+    for (const mechanisms of [[GSS_MECH_KRB5], [GSS_MECH_SPNEGO], both]) {
+      const credential = await Credential.initiator({ ccache, mechanisms });
+      for (const mechanism of [undefined, ...both]) {
+        const initiator = SecurityContext.initiator({ target, credential, mechanism });
+        if (!credential.holds(mechanism ?? GSS_MECH_KRB5)) {
+          await assert.rejects(initiator.init(null), { name: "UsageError", code: "BAD_ARGUMENT" });
+          continue;
+        }
+        const acceptor = SecurityContext.acceptor();
+        const { token } = await initiator.init(null);
+        await acceptor.accept(token as Buffer);
+        assert.equal(acceptor.inquire().initiator, "bob@EXAMPLE.TEST");
+      }
+    }
+  });
+
   test("each role has its own call", async () => {
     await assert.rejects(initiatorContext().accept(Buffer.from("x")), {
       name: "UsageError",
