@@ -1,10 +1,11 @@
 /** From a proxy's address to an open destination, or to a port of the proxy's that somebody may connect to. */
 import { PolicyError } from "../errors.js";
 import type { Endpoint } from "../protocol/address.js";
-import { CMD } from "../protocol/constants.js";
+import { CMD, REP } from "../protocol/constants.js";
 import { hopMark } from "../protocol/hop-mark.js";
 import { encodeRequest } from "../protocol/request.js";
 import { aborted } from "./abort.js";
+import { openHttp } from "./http-connect.js";
 import { openChannel, targetOf } from "./proxy-channel.js";
 import { credentialsOf, methodsOf, type Opened, type ProxyOptions, type Wanted } from "./proxy-options.js";
 import { Handshake, type HandshakeEnd, type Identity } from "./socks5-handshake.js";
@@ -36,7 +37,10 @@ export interface BindWanted {
  *   what we show it)
  */
 export async function openThrough(options: ProxyOptions, wanted: Wanted): Promise<Opened> {
-  const begin = await prepare(options, wanted);
+  const left = leftOf(options);
+  checkWanted(options, wanted);
+  if (options.protocol === "http") return openHttp(options, wanted, left);
+  const begin = await prepare(options, wanted, left);
   return new Promise((opened, failed) => {
     begin({ bound: () => {}, opened, failed }).start();
   });
@@ -48,7 +52,10 @@ export async function openThrough(options: ProxyOptions, wanted: Wanted): Promis
  * @throws as {@link openThrough}; and `peer`: NetworkError (NOBODY_CONNECTED, TIMEOUT, ABORTED, CONNECTION_LOST), PeerError
  */
 export async function bindThrough(options: ProxyOptions, { dst, peerTimeout }: BindWanted): Promise<Bound> {
-  const begin = await prepare(options, { cmd: CMD.BIND, dst }, peerTimeout);
+  const left = leftOf(options);
+  const wanted = { cmd: CMD.BIND, dst };
+  checkWanted(options, wanted);
+  const begin = await prepare(options, wanted, left, peerTimeout);
   return new Promise((resolve, reject) => {
     const peer = new Promise<Opened>((opened, failed) => {
       const handshake = begin({
@@ -70,11 +77,9 @@ export async function bindThrough(options: ProxyOptions, { dst, peerTimeout }: B
 async function prepare(
   options: ProxyOptions,
   wanted: Wanted,
+  left: () => number,
   second?: number,
 ): Promise<(end: HandshakeEnd) => Handshake> {
-  const deadline = performance.now() + (options.timeout ?? DEFAULT_TIMEOUT);
-  const left = () => Math.max(1, deadline - performance.now());
-  checkWanted(options, wanted);
   const identity = identityOf(options);
   try {
     const channel = await openChannel(options, left);
@@ -87,15 +92,26 @@ async function prepare(
   }
 }
 
-/** @throws UsageError, PolicyError (LOOP) */
-function checkWanted({ hops }: ProxyOptions, wanted: Wanted): void {
+/** The milliseconds that are left of the options' timeout, which begins now. */
+function leftOf({ timeout = DEFAULT_TIMEOUT }: ProxyOptions): () => number {
+  const deadline = performance.now() + timeout;
+  return () => Math.max(1, deadline - performance.now());
+}
+
+/** @throws UsageError, PolicyError (LOOP, COMMAND_NOT_SUPPORTED) */
+function checkWanted({ hops, protocol }: ProxyOptions, wanted: Wanted): void {
   encodeRequest(wanted);
   if (hops !== undefined) hopMark(hops);
+  if (protocol !== "http" || wanted.cmd === CMD.CONNECT) return;
+  const command = wanted.cmd === CMD.BIND ? "BIND" : "UDP ASSOCIATE";
+  throw new PolicyError(
+    "COMMAND_NOT_SUPPORTED",
+    `an HTTP proxy knows CONNECT alone: ${command} needs a SOCKS5 proxy`,
+    { rep: REP.COMMAND_NOT_SUPPORTED },
+  );
 }
 
 function identityOf(options: ProxyOptions): Identity {
-  if (options.protocol === "http")
-    throw new PolicyError("NOT_SUPPORTED", "HTTP proxies are not supported yet");
   const credentials = credentialsOf(options);
   const target = methodsOf(options).includes("gssapi") ? targetOf(options, "rcmd") : null;
   return { target, credentials };

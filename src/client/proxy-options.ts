@@ -2,6 +2,7 @@
 import type { Socket } from "node:net";
 import { UsageError } from "../errors.js";
 import type { Credential } from "../gss/credential.js";
+import { mechanismName } from "../gss/oids.js";
 import type { SecurityContext } from "../gss/security-context.js";
 import type { Endpoint } from "../protocol/address.js";
 import type { ClientMethod } from "../protocol/client-state.js";
@@ -74,7 +75,7 @@ export interface ProxySession {
   method: ClientMethod;
   /** Our principal; null without GSS-API, as the two below. */
   initiator: string | null;
-  /** The proxy's principal. */
+  /** The proxy's principal; null where it has not proven that. */
   acceptor: string | null;
   /** The mechanism's name, as `krb5`. */
   mechanism: string | null;
@@ -83,11 +84,21 @@ export interface ProxySession {
   bnd: Endpoint;
 }
 
+/** Who the two ends are, where GSS-API has told. */
+export type SessionNames = Pick<ProxySession, "initiator" | "acceptor" | "mechanism">;
+
+export const NOBODY: SessionNames = { initiator: null, acceptor: null, mechanism: null };
+
+export function namesOf(context: SecurityContext): SessionNames {
+  const { initiator, acceptor, mechanism } = context.inquire();
+  return { initiator, acceptor, mechanism: mechanismName(mechanism) };
+}
+
 /** After the reply. Socket, context and protection are the caller's. */
 export interface Opened {
   /** Paused. */
   socket: Socket;
-  /** Null without GSS-API. */
+  /** Null without GSS-API, and of an HTTP proxy: it has been there for its names alone. */
   context: SecurityContext | null;
   protection: MessageProtection;
   session: ProxySession;

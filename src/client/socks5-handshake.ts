@@ -3,7 +3,6 @@ import type { Socket } from "node:net";
 import { GssocksError, NetworkError, PolicyError } from "../errors.js";
 import { DEFAULT_INITIATOR_FLAGS, GSS_C_DELEG_FLAG, GSS_C_MUTUAL_FLAG } from "../gss/flags.js";
 import type { Name } from "../gss/name.js";
-import { mechanismName } from "../gss/oids.js";
 import { SecurityContext } from "../gss/security-context.js";
 import type { Endpoint } from "../protocol/address.js";
 import { ClientMachine } from "../protocol/client-machine.js";
@@ -19,6 +18,8 @@ import { onAbort } from "./abort.js";
 import { abandoned, lostProxy, reachable, timedOut } from "./proxy-channel.js";
 import {
   methodsOf,
+  NOBODY,
+  namesOf,
   type Opened,
   type ProxyOptions,
   type ProxySession,
@@ -242,7 +243,7 @@ export class Handshake {
     const protection = this.#protection;
     const session: ProxySession = {
       method: this.#method,
-      ...namesOf(context),
+      ...(context === null ? NOBODY : namesOf(context)),
       level: this.#level,
       bnd,
     };
@@ -272,15 +273,6 @@ export class Handshake {
       .off("error", this.#onError)
       .off("close", this.#onEnd);
   }
-}
-
-type Names = Pick<ProxySession, "initiator" | "acceptor" | "mechanism">;
-
-/** Who the two ends of a context are. */
-export function namesOf(context: SecurityContext | null): Names {
-  if (context === null) return { initiator: null, acceptor: null, mechanism: null };
-  const { initiator, acceptor, mechanism } = context.inquire();
-  return { initiator, acceptor, mechanism: mechanismName(mechanism) };
 }
 
 function nobodyCame(): NetworkError {

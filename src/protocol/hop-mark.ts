@@ -1,9 +1,10 @@
 /**
- * How many gssocks servers a session has come through, told in its method selection: a server that chains offers, beside
- * the METHODs it can do, 0xE0 + hops. RFC 1928 §3 leaves 0x80 to 0xFE to private use, and a server passes over METHODs
- * that it does not know; it is never to select this one.
+ * How many gssocks servers a session has come through. SOCKS5 tells it in the method selection: a server that chains
+ * offers, beside the METHODs it can do, 0xE0 + hops. RFC 1928 §3 leaves 0x80 to 0xFE to private use, and a server passes
+ * over METHODs that it does not know; it is never to select this one. HTTP has Via for it (RFC 9110 §7.6.3).
  */
 import { PolicyError, UsageError } from "../errors.js";
+import { via } from "./http-fields.js";
 
 const FIRST = 0xe0;
 /** 0xFF is no METHOD to offer. */
@@ -21,6 +22,12 @@ export function hopMark(hops: number): number {
     throw new UsageError("BAD_ARGUMENT", `hops: ${hops}; expected 1 to ${MAX_HOPS}`);
   checkHops(hops);
   return FIRST + hops;
+}
+
+/** The field Via of a request that has come through `hops` of us. */
+export function viaOf(hops: number): string {
+  const [, mark] = via("1.1");
+  return Array.from({ length: hops }, () => mark).join(", ");
 }
 
 /** The most that any of the METHODs tells; 0 where none is a mark. */
