@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <deque>
+#include <system_error>
 
 #include "relay_loop.h"
 #endif
