@@ -14,6 +14,7 @@ Usage: provision.sh [OPTION]... DIR
   --principal NAME:PASSWORD   one more user, repeatable (alice:alice-password and bob:bob-password are always there)
   --service NAME              one more service, repeatable (rcmd, socks and host of localhost, rcmd/127.0.0.1 and
                               rcmd/proxy.DOMAIN are always there)
+  --at HOST:PORT              only make the realm: of a KDC that will listen on every address, and that krb5.conf calls so
   --trust DIR                 trust the realm in DIR, and be trusted by it; it must have the same enctypes
 USAGE
 }
@@ -27,12 +28,12 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 PATH=$PATH:/usr/sbin:/sbin
 
 # Start again as the holder of a port; krb5kdc will inherit the reservation.
-if [[ ${KRB5_TESTENV_PORT_HELD:-} != "$$" ]]; then
+if [[ ${KRB5_TESTENV_PORT_HELD:-} != "$$" && " $* " != *" --at "* ]]; then
   unset KDC_PORT
   KRB5_TESTENV_PORT_HELD=$$ exec perl "$here/reserve-port.pl" "${BASH_SOURCE[0]}" "$@"
 fi
 
-realm=EXAMPLE.TEST enctypes=aes256-cts-hmac-sha1-96 lifetime=36000 trust=
+realm=EXAMPLE.TEST enctypes=aes256-cts-hmac-sha1-96 lifetime=36000 trust= at=
 users=(alice:alice-password bob:bob-password)
 extra_services=()
 while [[ ${1:-} == --* ]]; do
@@ -44,6 +45,7 @@ while [[ ${1:-} == --* ]]; do
     --lifetime) lifetime=$2 ;;
     --principal) users+=("$2") ;;
     --service) extra_services+=("$2") ;;
+    --at) at=$2 ;;
     --trust) trust=$2 ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -53,6 +55,12 @@ done
 [[ $realm =~ ^[A-Z0-9.-]+$ ]] || fail "not a realm name: $realm"
 [[ $lifetime =~ ^[0-9]+$ ]] || fail "not a number of seconds: $lifetime"
 [[ $enctypes =~ ^[a-z0-9,-]+$ ]] || fail "not a list of enctypes: $enctypes"
+listen=127.0.0.1:${KDC_PORT:-} kdc=$listen
+if [[ -n $at ]]; then
+  [[ $at =~ ^[a-z0-9.-]+:([0-9]+)$ ]] || fail "not HOST:PORT: $at"
+  export KDC_PORT=${BASH_REMATCH[1]}
+  listen=0.0.0.0:$KDC_PORT kdc=$at
+fi
 
 umask 077
 mkdir -p "$1"
@@ -65,7 +73,7 @@ unset KRB5_TRACE KRB5_KTNAME KRB5_CLIENT_KTNAME KRB5CCNAME
 export KRB5_CONFIG=$dir/krb5.conf KRB5_KDC_PROFILE=$dir/kdc.conf KRB5RCACHEDIR=$dir/rcache
 
 fill() {
-  sed -e "s|@REALM@|$realm|g" -e "s|@DOMAIN@|$domain|g" -e "s|@DIR@|$dir|g" -e "s|@PORT@|$KDC_PORT|g" \
+  sed -e "s|@REALM@|$realm|g" -e "s|@DOMAIN@|$domain|g" -e "s|@DIR@|$dir|g" -e "s|@LISTEN@|$listen|g" -e "s|@KDC@|$kdc|g" \
     -e "s|@ENCTYPES@|$enctypes|g" -e "s|@MASTER_ENCTYPE@|${enctypes%%,*}|g" -e "s|@LIFETIME@|$lifetime|g" "$1"
 }
 fill "$here/krb5.conf.in" >"$KRB5_CONFIG"
@@ -108,6 +116,7 @@ if [[ -n $trust ]]; then
   echo "$addition" >>"$dir/krb5.conf"
 fi
 
+if [[ -n $at ]]; then exit; fi
 cat <<ENV
 KRB5_CONFIG=$KRB5_CONFIG
 KRB5_KDC_PROFILE=$KRB5_KDC_PROFILE
