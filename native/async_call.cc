@@ -1,5 +1,10 @@
 #include "async_call.h"
 
+#include <system_error>
+
+#include "call_thread.h"
+#include "handle.h"
+
 namespace gssocks {
 
 Napi::Promise AsyncCall::Start(Napi::Env env, std::unique_ptr<AsyncCall> call) {
@@ -19,14 +24,28 @@ Napi::Promise AsyncCall::Start(Napi::Env env, std::unique_ptr<AsyncCall> call) {
   return Napi::Promise(env, promise);
 }
 
-void AsyncCall::OnExecute(napi_env, void* data) {
-  auto* call = static_cast<AsyncCall*>(data);
+Napi::Promise AsyncCall::StartInTurn(Napi::Env env, std::unique_ptr<AsyncCall> call) {
+  auto& thread = env.GetInstanceData<AddonData>()->calls;
   try {
-    call->Execute();
+    if (!thread) thread = std::make_shared<CallThread>(env);
+  } catch (const std::system_error&) {
+    return Start(env, std::move(call));
+  }
+  napi_value promise;
+  if (napi_create_promise(env, &call->deferred_, &promise) != napi_ok) throw Napi::Error::New(env);
+  thread->Add(std::move(call));
+  return Napi::Promise(env, promise);
+}
+
+void AsyncCall::OnExecute(napi_env, void* data) { static_cast<AsyncCall*>(data)->Work(); }
+
+void AsyncCall::Work() {
+  try {
+    Execute();
   } catch (const std::exception& exception) {
-    call->exception_ = exception.what();
+    exception_ = exception.what();
   } catch (...) {
-    call->exception_ = "unknown C++ exception";
+    exception_ = "unknown C++ exception";
   }
 }
 
@@ -34,9 +53,12 @@ void AsyncCall::OnComplete(napi_env env, napi_status status, void* data) {
   std::unique_ptr<AsyncCall> call(static_cast<AsyncCall*>(data));
   napi_delete_async_work(env, call->work_);
   // Cancelled: the environment is ending and nobody can see the promise any more.
-  if (status == napi_cancelled) return;
+  if (status != napi_cancelled) call->Finish(env);
+}
+
+void AsyncCall::Finish(Napi::Env env) {
   try {
-    call->Settle(env);
+    Settle(env);
   } catch (...) {
     // JavaScript can't run any more (a worker that is being terminated): the destructor releases what the
     // call made.

@@ -1,4 +1,4 @@
-// One GSS-API call on libuv's pool, with its promise.
+// One GSS-API call on another thread, with its promise.
 #pragma once
 
 #include <napi.h>
@@ -11,22 +11,24 @@
 
 namespace gssocks {
 
-/// Made, settled and destroyed on the environment's thread; Execute() alone runs on the pool. An environment
-/// that ends waits for its pending calls first (Node counts them), so `this` outlives Execute() whatever
-/// happens.
+/// Made, settled and destroyed on the environment's thread; Execute() alone runs on another. An environment
+/// that ends waits for calls at work first (of the pool's, Node sees to that), so `this` outlives Execute()
+/// whatever happens.
 class AsyncCall {
  public:
   virtual ~AsyncCall() = default;
   AsyncCall(const AsyncCall&) = delete;
   AsyncCall& operator=(const AsyncCall&) = delete;
 
-  /// Queues the call; the promise settles with Result() or with the failure.
+  /// Queues the call for libuv's pool; the promise settles with Result() or with the failure.
   static Napi::Promise Start(Napi::Env env, std::unique_ptr<AsyncCall> call);
+  /// The same, for the environment's own thread (call_thread.h) where there is one.
+  static Napi::Promise StartInTurn(Napi::Env env, std::unique_ptr<AsyncCall> call);
 
  protected:
   AsyncCall() = default;
 
-  /// On the pool: the call and, where it failed, its status texts through Fail(). Touches nothing of
+  /// On the other thread: the call and, where it failed, its status texts through Fail(). Touches nothing of
   /// Node-API.
   virtual void Execute() = 0;
   /// On the environment's thread, after a call that did not fail.
@@ -35,8 +37,14 @@ class AsyncCall {
   void Fail(Failure failure) { failure_ = std::move(failure); }
 
  private:
+  friend class CallThread;
+
   static void OnExecute(napi_env env, void* data);
   static void OnComplete(napi_env env, napi_status status, void* data);
+  /// Execute(), whatever it throws.
+  void Work();
+  /// Settles the promise, if JavaScript can still run.
+  void Finish(Napi::Env env);
   void Settle(Napi::Env env);
 
   napi_async_work work_ = nullptr;

@@ -70,6 +70,8 @@ struct AddonData {
   Napi::FunctionReference rate;
   /// Made when the first relay starts (relays.cc).
   std::shared_ptr<void> relays;
+  /// Made when it has its first call.
+  std::shared_ptr<class CallThread> calls;
   /// What the handle that is being constructed shall own: set only inside Handle::New.
   void* constructing = nullptr;
 };

@@ -224,7 +224,10 @@ class AcceptCall : public EstablishCall {
 };
 
 Napi::Value AcceptSecContext(const Napi::CallbackInfo& info) {
-  return AsyncCall::Start(info.Env(), std::make_unique<AcceptCall>(info));
+  const bool in_turn = !IsAbsent(info[4]) && BooleanArgument(info[4], "inTurn");
+  auto call = std::make_unique<AcceptCall>(info);
+  return in_turn ? AsyncCall::StartInTurn(info.Env(), std::move(call))
+                 : AsyncCall::Start(info.Env(), std::move(call));
 }
 
 Napi::Value NewContext(const Napi::CallbackInfo& info) {

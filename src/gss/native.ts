@@ -9,6 +9,16 @@
  * Calls on one context must not overlap: a call on a context that is busy throws `ERR_GSSOCKS_BUSY`.
  * Handles belong to one environment (the main thread or one worker); `close()` is idempotent, and waits for a pending
  * call; a closed handle throws `ERR_GSSOCKS_CLOSED`, a foreign object `ERR_GSSOCKS_HANDLE`, a bad argument a TypeError …
+ * and without the `gss_`. What the C call returns through pointers comes back as the result; a failed call throws
+ * (or rejects) with a {@link NativeFailure}. What is no call of theirs stands in a section of its own. OIDs cross as
+ * dotted strings, names and tokens as Buffers, flags as numbers.
+ *
+ * Threads: calls that may touch disk or network return a promise and run on libuv's pool, or in turn on one thread of the
+ * addon, which costs less and is for those that ask nobody. All others are synchronous. Calls on one context must not
+ * overlap: a call on a context that is busy throws `ERR_GSSOCKS_BUSY`. Handles belong to one environment (the main thread
+ * or one worker); `close()` is idempotent, a closed handle throws `ERR_GSSOCKS_CLOSED`, a foreign object
+ * `ERR_GSSOCKS_HANDLE`, a bad argument a TypeError or RangeError. A handle closed while a call on it is pending is
+ * released when that call is done.
  */
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
@@ -74,10 +84,7 @@ export const RELAY_ENDS = [
 /** Octets of each of the four buffers that {@link Native.startRelay} takes, at most. */
 export const MOST_HELD = 266_240;
 
-/**
- * [0] plain octets up, [1] and down, [2] octets of frames up, [3] and down, [4] when octets were last carried, by
- * CLOCK_MONOTONIC in ms.
- */
+/** Plain octets [0] up, [1] down; of frames [2] up, [3] down; [4] CLOCK_MONOTONIC in ms when octets were last carried. */
 export type RelayCounts = Float64Array;
 
 /** So many octets a second; relays that have it keep it when it is closed. */
@@ -216,12 +223,13 @@ export interface Native extends NativeDelegation, NativeSystem {
     bindings: NativeChannelBindings | null,
     token: Uint8Array | null,
   ): Promise<NativeInitResult>;
-  /** gss_accept_sec_context, without the src_name: `info` has it. */
+  /** gss_accept_sec_context, without the src_name: `info` has it. `inTurn`: not on the pool, see above. */
   acceptSecContext(
     context: ContextHandle,
     credential: CredentialHandle | null,
     bindings: NativeChannelBindings | null,
     token: Uint8Array,
+    inTurn?: boolean,
   ): Promise<NativeAcceptResult>;
   /** gss_inquire_context. */
   inquireContext(context: ContextHandle): NativeContextInfo;
@@ -371,6 +379,11 @@ export interface Native extends NativeDelegation, NativeSystem {
   displayMajorStatus(major: number): string;
 
   // --- Beside GSS-API -----------------------------------------------------------------------------------------------
+  /**
+   * One datagram to a Unix socket, by sendto with MSG_DONTWAIT: Node's dgram knows none. Returns errno, 0 where the
+   * receiver has it.
+   */
+  sendUnixDatagram(path: string, octets: Uint8Array): number;
   /** fcntl(2), F_DUPFD_CLOEXEC: another descriptor of the same open socket, which Node knows nothing of. */
   duplicateDescriptor(descriptor: number): number;
   /**

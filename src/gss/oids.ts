@@ -49,12 +49,19 @@ export function isKerberos(oid: string): boolean {
   return oid === GSS_MECH_SPNEGO || KERBEROS.includes(oid);
 }
 
+const KRB5_DER = Buffer.from("06092a864886f712010202", "hex");
 const IAKERB_DER = Buffer.from("06062b0601050205", "hex");
 const NTLMSSP_SIGNATURE = Buffer.from("NTLMSSP\0");
 
 /** Whether a token is one of IAKERB, or has one inside (SPNEGO): each of them begins with its OID (RFC 2743 §3.1). */
 export function holdsIakerb(token: Uint8Array | null | undefined): boolean {
   return token instanceof Uint8Array && asBuffer(token).includes(IAKERB_DER);
+}
+
+/** Whether a token says that it is of Kerberos 5, and of nothing that negotiates it or carries it elsewhere. */
+export function beginsKerberos(token: Uint8Array): boolean {
+  const at = mechanismAt(token);
+  return asBuffer(token.subarray(at, at + KRB5_DER.length)).equals(KRB5_DER);
 }
 
 /** The same of NTLMSSP, whose tokens begin with a signature. */
@@ -71,12 +78,17 @@ export function holdsNtlmssp(token: Uint8Array | null | undefined): boolean {
 export function tokenMechanism(token: Uint8Array): string | undefined {
   if (asBuffer(token.subarray(0, NTLMSSP_SIGNATURE.length)).equals(NTLMSSP_SIGNATURE))
     return GSS_MECH_NTLMSSP;
-  const [tag, first = 0] = token;
-  const at = 2 + (first < 0x80 ? 0 : first & 0x7f);
+  const at = mechanismAt(token);
   const length = token[at + 1] ?? 0;
-  if (tag !== 0x60 || token[at] !== 0x06 || length === 0 || length >= 0x80) return undefined;
+  if (token[0] !== 0x60 || token[at] !== 0x06 || length === 0 || length >= 0x80) return undefined;
   const octets = token.subarray(at + 2, at + 2 + length);
   return octets.length === length ? dotted(octets) : undefined;
+}
+
+/** Where its OID begins, behind the length. */
+function mechanismAt(token: Uint8Array): number {
+  const first = token[1] ?? 0;
+  return 2 + (first < 0x80 ? 0 : first & 0x7f);
 }
 
 /** X.690 §8.19: arcs in groups of seven bits, the first two in one. */

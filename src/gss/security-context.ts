@@ -18,7 +18,7 @@ import {
   type NativeInitResult,
   native,
 } from "./native.js";
-import { GSS_MECH_KRB5, holdsIakerb, mechanismName } from "./oids.js";
+import { beginsKerberos, GSS_MECH_KRB5, holdsIakerb, mechanismName } from "./oids.js";
 
 export interface InitiatorContextOptions {
   /**
@@ -153,10 +153,11 @@ export class SecurityContext {
   /** gss_accept_sec_context. */
   accept(token: Uint8Array): Promise<AcceptResult> {
     if (this.#initiator !== undefined) return Promise.reject(wrongRole("accept", "an initiator"));
+    const accept = (inTurn: boolean) =>
+      native.acceptSecContext(this.#handle, this.#credential?.handle ?? null, this.#bindings, token, inTurn);
+    if (beginsKerberos(token)) return this.#step("own", token, () => accept(true));
     // IAKERB has the acceptor ask a KDC, and the initiator says of which realm: it must not hold up the others.
-    return this.#step(holdsIakerb(token) ? "network" : "local", token, () =>
-      native.acceptSecContext(this.#handle, this.#credential?.handle ?? null, this.#bindings, token),
-    );
+    return this.#step(holdsIakerb(token) ? "network" : "local", token, () => accept(false));
   }
 
   get established(): boolean {
@@ -312,7 +313,7 @@ export class SecurityContext {
   }
 
   #step(
-    kind: CallKind,
+    kind: CallKind | "own",
     token: Uint8Array | null,
     call: () => Promise<NativeInitResult & NativeAcceptResult>,
   ): Promise<AcceptResult> {
@@ -322,14 +323,14 @@ export class SecurityContext {
   }
 
   async #run(
-    kind: CallKind,
+    kind: CallKind | "own",
     token: Uint8Array | null,
     call: () => Promise<NativeAcceptResult>,
   ): Promise<AcceptResult> {
     if (this.#established)
       throw new UsageError("CONTEXT_ESTABLISHED", "the security context is established already");
     try {
-      const result = await callQueue.run(kind, call);
+      const result = await (kind === "own" ? call() : callQueue.run(kind, call));
       this.#keepDelegated(result);
       this.#flags = result.flags;
       this.#established = (result.major & GSS_S_CONTINUE_NEEDED) === 0;
