@@ -60,11 +60,13 @@ void RelayLoop::Stop() {
 void RelayLoop::Add(std::shared_ptr<RelaySession> session) {
   load_.fetch_add(1, std::memory_order_relaxed);
   session->loop = this;
+  bool told;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
+    told = !added_.empty();
     added_.push_back(std::move(session));
   }
-  Wake();
+  if (!told) Wake();
 }
 
 void RelayLoop::Abort(const std::shared_ptr<RelaySession>& session) {

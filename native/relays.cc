@@ -30,14 +30,10 @@ constexpr int kPipeRoom = 4 * kRelayRead;
 class Relays {
  public:
   Relays(Napi::Env env, const Napi::Function& ended, uint32_t threads) : env_(env) {
-    for (uint32_t i = 0; i < threads; i++) {
-      for (const bool bulk : {false, true}) {
-        auto& loops = bulk ? bulk_ : light_;
-        loops.push_back(std::make_unique<RelayLoop>(
-            bulk, [this](std::shared_ptr<RelaySession> session) { Ended(std::move(session)); },
-            [this](std::shared_ptr<RelaySession> session) { Place(std::move(session)); }));
-      }
-    }
+    // Half as many for those that carry little: a thread that is awake already takes the next session for
+    // less.
+    Open(&light_, (threads + 1) / 2, false);
+    Open(&bulk_, threads, true);
     const napi_value name = Napi::String::New(env, "gssocks relay");
     if (napi_create_threadsafe_function(env, ended, nullptr, name, 0, 1, nullptr, nullptr, this, Deliver,
                                         &function_) != napi_ok)
@@ -79,6 +75,14 @@ class Relays {
 
  private:
   using Loops = std::vector<std::unique_ptr<RelayLoop>>;
+
+  void Open(Loops* loops, uint32_t threads, bool bulk) {
+    while (loops->size() < threads) {
+      loops->push_back(std::make_unique<RelayLoop>(
+          bulk, [this](std::shared_ptr<RelaySession> session) { Ended(std::move(session)); },
+          [this](std::shared_ptr<RelaySession> session) { Place(std::move(session)); }));
+    }
+  }
 
   /// On any thread.
   void Place(std::shared_ptr<RelaySession> session) {

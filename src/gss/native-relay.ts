@@ -45,7 +45,7 @@ export interface RelayCarried {
 const ends = new Map<number, RelayEnded>();
 let open = false;
 
-/** Each is two: one for sessions that carry bulk, and one for the others. */
+/** For sessions that carry bulk; the others have half as many. */
 const MOST_THREADS = 8;
 let threads = Math.min(availableParallelism(), MOST_THREADS);
 
