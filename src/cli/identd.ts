@@ -4,6 +4,7 @@ import { ConfigError } from "../errors.js";
 import type { LogLevel } from "../observability/logger.js";
 import { IdentServer } from "../server/ident-server.js";
 import { foreground } from "./foreground.js";
+import { Supervisor } from "./supervisor.js";
 
 /** `gssocks identd`: the Ident server in the foreground, until SIGTERM, SIGINT or SIGHUP. */
 export function identdCommand(): Command {
@@ -14,6 +15,7 @@ export function identdCommand(): Command {
 }
 
 async function identd(file: string): Promise<void> {
+  const supervisor = Supervisor.take();
   const { identd: options, log } = loadConfig(file);
   if (options === null) {
     throw new ConfigError(file, [
@@ -24,7 +26,9 @@ async function identd(file: string): Promise<void> {
     const server = new IdentServer(options, observer);
     const stopped = onSignals(() => {});
     await server.start();
+    supervisor.ready("Serving");
     await stopped;
+    supervisor.stopping("Ending");
     server.stop();
   });
 }

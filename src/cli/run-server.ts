@@ -5,9 +5,11 @@ import type { LogLevel } from "../observability/logger.js";
 import { startAuditTrail } from "./audit-trail.js";
 import { servedSocket } from "./control-path.js";
 import { foreground, type LogFormat } from "./foreground.js";
+import { InheritedSockets } from "./inherited-sockets.js";
 import { ServedMetrics } from "./metrics.js";
 import { type Load, type Loaded, Reloader } from "./reloader.js";
 import type { RunningService, ServiceParts } from "./services.js";
+import { Supervisor } from "./supervisor.js";
 
 /** @throws ConfigError, and whatever keeps it from being served */
 export async function runServer(
@@ -15,7 +17,13 @@ export async function runServer(
   serve: (workers: number, loaded: Loaded, parts: ServiceParts) => RunningService,
   format: LogFormat = "json",
 ): Promise<void> {
-  const loaded = read();
+  const supervisor = Supervisor.take();
+  const inherited = InheritedSockets.take();
+  const readAll: Load = () => {
+    const { source, config } = read();
+    return { source, config: { ...config, listeners: inherited.give(config.listeners) } };
+  };
+  const loaded = readAll();
   const { config } = loaded;
   await foreground(config.log.level as LogLevel, format, async (foreground) => {
     const { trail, observer } = await startAuditTrail(config, foreground);
@@ -24,12 +32,15 @@ export async function runServer(
     const parts = { observer: metrics?.observer(observer) ?? observer, log: foreground.log, metrics, trail };
     const workers = config.workers === "auto" ? availableParallelism() : config.workers;
     const service: RunningService = serve(workers, loaded, parts);
-    const reloader = new Reloader(read, config, parts.observer, async (next) => {
+    const reloader = new Reloader(readAll, config, parts.observer, async (next) => {
       const outcome = await service.reload(next);
       foreground.setLevel(next.config.log.level as LogLevel);
       return outcome;
     });
-    const reload = () => reloader.reload();
+    const reload = () => {
+      supervisor.reloading();
+      return reloader.reload().finally(() => supervisor.ready("Serving"));
+    };
     const stopped = foreground.onSignals(
       () => service.abort(),
       () => void reload().catch(() => {}),
@@ -40,8 +51,14 @@ export async function runServer(
     try {
       await metrics?.open(service, observer);
       await service.start();
+      for (const name of inherited.unused(config.listeners)) {
+        const reason = `systemd has passed a socket that no listener takes: ${name}`;
+        parts.observer({ type: "warning", reason });
+      }
+      supervisor.ready("Serving");
       reloader.begin();
       await stopped;
+      supervisor.stopping("Waiting for open sessions");
       reloader.end();
       await service.stop(reloader.config.timeouts.drain);
     } finally {

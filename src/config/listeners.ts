@@ -119,8 +119,11 @@ const listener = z
       .describe("Speak TLS here, and TLS alone. The files are read again when they have changed")
       .optional(),
     owners: owners
-      .describe("The users of this host whose processes may connect; for Unix sockets and loopback, on Linux")
-      .optional(),
+      .nullable()
+      .default(null)
+      .describe(
+        "The users of this host whose processes may connect; for Unix sockets and loopback, on Linux",
+      ),
   })
   .superRefine(({ address, methods, sources, acceptClearTextPasswords, socks4, tls, owners }, context) => {
     const all = new Set([...methods, ...sources.flatMap((source) => source.methods)]);
@@ -135,9 +138,9 @@ const listener = z
         "passwords would cross the network in clear: add tls, listen on loopback, or say acceptClearTextPasswords: true",
       );
     }
-    if (owners !== undefined && process.platform !== "linux")
+    if (owners !== null && process.platform !== "linux")
       problem(["owners"], "only Linux tells who has the other end of a connection");
-    if (owners !== undefined && !isOfThisHost(address) && !("systemd" in address))
+    if (owners !== null && !isOfThisHost(address) && !("systemd" in address))
       problem(
         ["owners"],
         "only of this host's clients can it be told: listen on loopback or on a Unix socket",

@@ -6,7 +6,7 @@ import { type Running, type StartOptions, start } from "./processes.js";
 const RECEIVER = `
 import socket, sys
 receiver = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-receiver.bind(sys.argv[1])
+receiver.bind("\\0" + sys.argv[1][1:] if sys.argv[1].startswith("@") else sys.argv[1])
 print("bound", flush=True)
 sys.stdin.readline()
 while True:
@@ -20,7 +20,7 @@ export class UnixReceiver {
     this.#process = process;
   }
 
-  /** Bound, when this is fulfilled. */
+  /** Bound, when this is fulfilled. @param path `@` at its beginning makes it an abstract name */
   static async bind(test: StartOptions["test"], path: string): Promise<UnixReceiver> {
     const child = await start("/usr/bin/python3", ["-c", RECEIVER, path], test === undefined ? {} : { test });
     await child.waitForLine(/^bound$/);
