@@ -6,7 +6,13 @@ export interface ForwarderPreset {
   logLevel: string;
 }
 
-const LISTENER = { methods: ["none"], socks4: { identity: "none" }, http: true };
+const LISTENER = {
+  methods: ["none"],
+  socks4: { identity: "none" },
+  http: true,
+  // Other systems don't tell whose a client is.
+  ...(process.platform === "linux" ? { owners: ["self"] } : {}),
+};
 
 /**
  * A configuration of `serve` whose listeners are for the programs of one user, and whose rules, where it has none, lead
