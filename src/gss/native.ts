@@ -377,29 +377,6 @@ export interface Native extends NativeDelegation, NativeSystem {
   // --- Status (RFC 2744 §5.11) ------------------------------------------------------------------------------------------
   /** gss_display_status of a major code, all of its messages joined. Minor texts come with each failure instead. */
   displayMajorStatus(major: number): string;
-
-  // --- Beside GSS-API -----------------------------------------------------------------------------------------------
-  /**
-   * One datagram to a Unix socket, by sendto with MSG_DONTWAIT: Node's dgram knows none. Returns errno, 0 where the
-   * receiver has it.
-   */
-  sendUnixDatagram(path: string, octets: Uint8Array): number;
-  /** fcntl(2), F_DUPFD_CLOEXEC: another descriptor of the same open socket, which Node knows nothing of. */
-  duplicateDescriptor(descriptor: number): number;
-  /**
-   * One datagram to a Unix socket, by sendto with MSG_DONTWAIT: Node's dgram knows none. Returns errno, 0 where the
-   * receiver has it.
-   */
-  sendUnixDatagram(path: string, octets: Uint8Array): number;
-  /** Of a TCP connection that has ended, as libuv says: the errno of what it was really, or null. */
-  endError(descriptor: number): number | null;
-  /** SO_LINGER 0, or off: whether closing resets the connection, at the end of this process too. */
-  setAbortive(descriptor: number, abortive: boolean): void;
-  /**
-   * getpwnam_r(3), getgrouplist(3), getgrnam_r(3): those of `groups`, by their names, that a user of the system is in; of
-   * nobody's groups there are none. May ask a directory. Rejects with an Error where a source of NSS does not answer.
-   */
-  groupMembership(user: string, groups: readonly string[]): Promise<string[]>;
 }
 
 const require = createRequire(import.meta.url);
