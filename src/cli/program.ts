@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command } from "commander";
 import { checkCommand } from "./check.js";
 import { connectCommand } from "./connect.js";
+import { envCommand } from "./env.js";
 import { explainCommand } from "./explain.js";
 import { forwardCommand } from "./forward.js";
 import { identdCommand } from "./identd.js";
@@ -27,7 +28,7 @@ export function createProgram(): Command {
     for (const command of commands) program.addCommand(command.copyInheritedSettings(program));
   };
   program.commandsGroup("To go through one:");
-  add(forwardCommand(), connectCommand(), mechsCommand());
+  add(forwardCommand(), envCommand(), connectCommand(), mechsCommand());
   program.commandsGroup(ADMINISTRATION);
   add(
     serveCommand(),

@@ -1,0 +1,67 @@
+/**
+ * The list of `no_proxy`: what goes without the proxy. As Go (golang.org/x/net/http/httpproxy) and curl read
+ * it; where they differ, what is in doubt goes through the proxy:
+ *
+ *     example.test              that name and all below it
+ *     .example.test             all below it (curl: and the name itself)
+ *     *.example.test            the same
+ *     10.0.0.0/8, ::1, [::1]    addresses, where the destination is given as one: no name is looked up
+ *     host:8080, [::1]:8080     that port alone
+ *     <local>                   names without a dot (Windows)
+ *     *                         everything
+ */
+import { UsageError } from "../errors.js";
+import { looksLikeAddress, parseName } from "./destination-name.js";
+import { type DestinationPattern, parseDestinationPattern } from "./destination-pattern.js";
+import { parseIp } from "./ip-network.js";
+
+export interface NoProxy {
+  readonly all: boolean;
+  /** Names without a dot. */
+  readonly local: boolean;
+  /** As those of a rule's `to`. None of them is a protected destination by its name. */
+  readonly patterns: readonly DestinationPattern[];
+}
+
+/** @throws UsageError (BAD_NETWORK, BAD_DESTINATION) that names the entry */
+export function parseNoProxy(text: string): NoProxy {
+  const entries = text.split(/[,\s]+/).filter((entry) => entry !== "");
+  return {
+    all: entries.includes("*"),
+    local: entries.some((entry) => entry.toLowerCase() === "<local>"),
+    patterns: entries
+      .filter((entry) => entry !== "*" && entry.toLowerCase() !== "<local>")
+      .flatMap((entry) => patternsOf(entry)),
+  };
+}
+
+function patternsOf(entry: string): DestinationPattern[] {
+  const below = entry.replace(/^\./, "*.");
+  const pattern = parseDestinationPattern(below);
+  if (pattern.kind === "protected") {
+    const expected = "a name with a final dot, for names of this kind mean something else in rules";
+    throw new UsageError("BAD_DESTINATION", `expected ${expected}, found ${JSON.stringify(entry)}`);
+  }
+  if (pattern.kind !== "name") return [{ ...pattern, text: entry }];
+  const { name, ports } = pattern;
+  return [
+    { ...pattern, text: entry },
+    { kind: "suffix", suffix: `.${name}`, ports, text: entry },
+  ];
+}
+
+/** @param host a name or an address as a client asks for it, IPv6 with brackets or without */
+export function goesDirect({ all, local, patterns }: NoProxy, host: string, port: number): boolean {
+  if (all) return true;
+  const bare = /^\[(.*)\]$/s.exec(host)?.[1] ?? host;
+  const ip = parseIp(bare);
+  const name = ip === null ? parseName(bare) : null;
+  if (name !== null && local && !name.includes(".") && !looksLikeAddress(name)) return true;
+  return patterns.some((pattern) => {
+    const { ports } = pattern;
+    if (ports !== null && (port < ports.low || port > ports.high)) return false;
+    if (pattern.kind === "network") return ip !== null && pattern.network.contains(ip);
+    if (pattern.kind === "name") return name === pattern.name;
+    return pattern.kind === "suffix" && (name?.endsWith(pattern.suffix) ?? false);
+  });
+}
