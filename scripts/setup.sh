@@ -54,6 +54,8 @@ tests=$(
   debian-archive-keyring # to check the signatures of what is fetched of other Debian releases
   man-db mandoc          # man pages ...
   zsh fish               # ... and completion, beside bash's
+  tcsh                   # gssocks env, for csh
+  libpacparser1          # pactester, a reader of PAC files that others wrote
   logrotate              # files of log and audit trail
   krb5-pkinit            # anonymous tickets (kinit -n)
   gss-ntlmssp            # NTLMSSP, a mechanism that is a plugin of the GSS-API library
