@@ -10,7 +10,10 @@ const page = Buffer.from(
 );
 const digest = `sha-256=:${createHash("sha256").update(page).digest("base64")}:`;
 createServer((_request, response) => {
-  response.setHeader("content-type", "text/html; charset=utf-8").setHeader("content-digest", digest).end(page);
+  response
+    .setHeader("content-type", "text/html; charset=utf-8")
+    .setHeader("content-digest", digest)
+    .end(page);
 }).listen(80);
 
 net

@@ -26,7 +26,15 @@ function problems(run: () => unknown): string[] {
 }
 
 /** What a listener has where the file is silent. */
-const PLAIN = { methods: ["gssapi"], sources: [], socks4: null, tls: null, owners: null };
+const PLAIN = {
+  methods: ["gssapi"],
+  sources: [],
+  socks4: null,
+  http: false,
+  pac: null,
+  tls: null,
+  owners: null,
+};
 
 const LISTENER = 'listeners: [{ address: "127.0.0.1:1080" }]\n';
 
@@ -193,6 +201,8 @@ control: { socket: /run/proxy/control }
           ciphers: "TLS_AES_256_GCM_SHA384",
           channelBindings: { type: "tls-exporter", required: true },
         },
+        http: false,
+        pac: null,
         owners: null,
       },
     ],
@@ -323,7 +333,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
     [
       "3|listeners[0].gssapi.nec|expected true or false, found the number 1",
       "4|listeners[1].address|missing; expected an IP address and a port, as 127.0.0.1:1080, or unix:/path or systemd:NAME",
-      "4|listeners[1].addres|unknown key; expected one of address, gssapi, methods, sources, acceptClearTextPasswords, socks4, tls, owners",
+      "4|listeners[1].addres|unknown key; expected one of address, gssapi, methods, sources, acceptClearTextPasswords, socks4, http, tls, owners",
       "6|gssapi.keytab|expected an absolute path, found nothing",
       `7|gssapi.protectionLevels[1]|${levels}, found "selective" (which only clients offer: a server answers it with one of its own levels)`,
       '12|rules[0].deny.to[1]|expected a network without host bits: 10.0.0.0/8, found "10.9.0.0/8"',
