@@ -2,7 +2,6 @@
 // the call at work and ends the thread; nobody can see the promises of the others any more.
 #include "call_thread.h"
 
-#include <pthread.h>
 #include <signal.h>
 
 namespace gssocks {
@@ -35,13 +34,13 @@ void CallThread::Add(std::unique_ptr<AsyncCall> call) {
     const std::lock_guard<std::mutex> lock(mutex_);
     waiting_.push_back(std::move(call));
   }
-  wake_.notify_one();
+  pthread_cond_signal(&wake_);
 }
 
 void CallThread::Run() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
-    wake_.wait(lock, [this] { return stopping_ || !waiting_.empty(); });
+    while (!stopping_ && waiting_.empty()) pthread_cond_wait(&wake_, mutex_.native_handle());
     if (stopping_) return;
     std::unique_ptr<AsyncCall> call = std::move(waiting_.front());
     waiting_.pop_front();
@@ -72,7 +71,7 @@ void CallThread::Stop(void* data) {
     const std::lock_guard<std::mutex> lock(thread->mutex_);
     thread->stopping_ = true;
   }
-  thread->wake_.notify_one();
+  pthread_cond_signal(&thread->wake_);
   thread->thread_.join();
   thread->waiting_.clear();
   thread->done_.clear();

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <napi.h>
+#include <pthread.h>
 
-#include <condition_variable>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -35,7 +35,8 @@ class CallThread {
   /// Not delivered yet.
   size_t pending_ = 0;
   std::mutex mutex_;
-  std::condition_variable wake_;
+  /// Not std::condition_variable: from GCC 12 on, that one waits with a newer libstdc++ alone (prebuild.sh).
+  pthread_cond_t wake_ = PTHREAD_COND_INITIALIZER;
   bool stopping_ = false;
   Calls waiting_;
   Calls done_;
