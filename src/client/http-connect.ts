@@ -143,7 +143,8 @@ class Connecting {
 
   async #ask(authorization: string | undefined): Promise<Answer> {
     if (this.#broken !== null) throw this.#broken;
-    const { hops } = this.#options;
+    const { hops, requested } = this.#options;
+    requested?.();
     return ask(
       this.#socket,
       this.#authority,

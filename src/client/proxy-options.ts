@@ -60,6 +60,8 @@ export interface ProxyOptions {
   signal?: AbortSignal | undefined;
   /** TLS to the proxy; GSS-API is bound to it. */
   tls?: ProxyTlsOptions | undefined;
+  /** Called when the request is about to be sent: until then, nothing can have come of it. */
+  requested?: () => void;
 }
 
 /** What the proxy is asked for. */

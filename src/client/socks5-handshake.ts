@@ -23,6 +23,7 @@ import {
   type Opened,
   type ProxyOptions,
   type ProxySession,
+  type SessionNames,
   type Wanted,
 } from "./proxy-options.js";
 import type { ProxyChannel } from "./proxy-tls.js";
@@ -63,6 +64,7 @@ export class Handshake {
   #heedNoMore: () => void = () => {};
   #method: ClientMethod = "none";
   #context: SecurityContext | null = null;
+  #names: SessionNames = NOBODY;
   #protection: MessageProtection = CLEAR;
   #level: ProtectionLevel = "none";
   #rest: Buffer | null = null;
@@ -179,6 +181,7 @@ export class Handshake {
   }
 
   #send({ octets, secret }: Extract<ClientEffect, { type: "send" }>): void {
+    if (this.#machine.state === "reply") this.#options.requested?.();
     const wipe = secret ? () => octets.fill(0) : undefined;
     writeBatch(this.#socket, this.#protection.seal(octets), wipe);
   }
@@ -205,6 +208,8 @@ export class Handshake {
       if (complete && (context.flags & GSS_C_MUTUAL_FLAG) === 0) {
         throw new PolicyError("NOT_MUTUAL", "the proxy did not prove who it is (no mutual authentication)");
       }
+      // Not later: a context tells nobody's name any more when its ticket has ended, and BIND's peer may take its time.
+      if (complete) this.#names = namesOf(context);
       this.#feed({ type: "initiated", complete, token: output });
     } catch (error) {
       this.#failed(error as GssocksError);
@@ -243,7 +248,7 @@ export class Handshake {
     const protection = this.#protection;
     const session: ProxySession = {
       method: this.#method,
-      ...(context === null ? NOBODY : namesOf(context)),
+      ...this.#names,
       level: this.#level,
       bnd,
     };

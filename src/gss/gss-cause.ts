@@ -82,7 +82,7 @@ const ROWS: readonly Row[] = [
   [
     "CONTEXT_EXPIRED",
     (f) => f.routine === GSS_S_CONTEXT_EXPIRED,
-    () => "the security context is as old as its ticket allows: connect again with a fresh ticket",
+    () => "the security context is as old as its ticket allows: connect again with a fresh ticket (kinit)",
   ],
   [
     "CHANNEL_BINDINGS",
