@@ -29,6 +29,8 @@ static Napi::Object Init(Napi::Env env, Napi::Object exports) {
   DefineDescriptors(env, exports);
   DefineSocketOwners(env, exports);
   DefineHostLookup(env, exports);
+  DefineServiceLookup(env, exports);
+  DefineCcaches(env, exports);
   DefineUnixDatagrams(env, exports);
   DefineGroups(env, exports);
   return exports;

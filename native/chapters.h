@@ -16,6 +16,8 @@ void DefineMechanisms(Napi::Env env, Napi::Object exports);
 void DefineDescriptors(Napi::Env env, Napi::Object exports);
 void DefineSocketOwners(Napi::Env env, Napi::Object exports);
 void DefineHostLookup(Napi::Env env, Napi::Object exports);
+void DefineServiceLookup(Napi::Env env, Napi::Object exports);
+void DefineCcaches(Napi::Env env, Napi::Object exports);
 void DefineUnixDatagrams(Napi::Env env, Napi::Object exports);
 void DefineGroups(Napi::Env env, Napi::Object exports);
 

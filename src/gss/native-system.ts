@@ -1,5 +1,53 @@
-/** What the addon has beside GSS-API: calls of the system that Node lacks. */
+/** What the addon has beside GSS-API: calls of the system that Node lacks, and of libkrb5. */
+
+/** A record of type SRV (RFC 2782). */
+export interface NativeService {
+  priority: number;
+  weight: number;
+  port: number;
+  /** Without the root's dot; empty for the root itself, which says that there is no such service. */
+  target: string;
+}
+
+export interface NativeServices {
+  /** 1 to 64, in the answer's order. */
+  services: NativeService[];
+  /** Seconds that the answer holds. */
+  ttl: number;
+}
+
+export interface NativeCcache {
+  /** With its type, as `FILE:/tmp/krb5cc_1000`. */
+  ccache: string;
+  /** Whose it is. */
+  principal: string;
+  /** Of its ticket-granting ticket, in seconds since 1970; 0 where there is no ticket. */
+  endTime: number;
+  /** The same; 0 where it can't be renewed. */
+  renewableUntil: number;
+}
+
 export interface NativeSystem {
+  // --- Names in DNS -----------------------------------------------------------------------------------------------------
+  // Each look-up has a thread of its own, which neither keeps the environment nor is waited for at its end. How many run is the caller's to bound.
+  /**
+   * getaddrinfo(3): the addresses as text, in its order. Rejects with an Error whose `code` is EAI_NONAME, EAI_AGAIN and
+   * so on.
+   */
+  lookUpHost(name: string): Promise<string[]>;
+  /**
+   * res_query(3) for type SRV; the name is taken for absolute. Rejects with an Error whose `code` is HOST_NOT_FOUND or
+   * NO_DATA (there is none), TRY_AGAIN, NO_RECOVERY or EAI_SYSTEM.
+   */
+  lookUpServices(name: string): Promise<NativeServices>;
+
+  // --- libkrb5 ------------------------------------------------------------------------------------------------------------
+  /**
+   * Looks into the ccache of that name, else into the principal's in the collection, else into the default one. Rejects
+   * with a {@link NativeFailure} whose minor status is libkrb5's.
+   */
+  inspectCcache(ccache: string | null, principal: string | null): Promise<NativeCcache>;
+
   // --- Descriptors ---------------------------------------------------------------------------------------------------
   /** fcntl(2), F_DUPFD_CLOEXEC: another descriptor of the same open socket, which Node knows nothing of. */
   duplicateDescriptor(descriptor: number): number;

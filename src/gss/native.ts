@@ -367,13 +367,6 @@ export interface Native extends NativeDelegation, NativeSystem {
   /** gss_inquire_names_for_mech. */
   inquireNamesForMech(mechanism: string): string[];
 
-  // --- Host names ------------------------------------------------------------------------------------------------------
-  /**
-   * getaddrinfo(3) on a thread of its own, which neither keeps the environment nor is waited for at its end: the addresses
-   * as text, in its order. Rejects with an Error whose `code` is EAI_NONAME, EAI_AGAIN and so on. How many run is the caller's to bound.
-   */
-  lookUpHost(name: string): Promise<string[]>;
-
   // --- Status (RFC 2744 §5.11) ------------------------------------------------------------------------------------------
   /** gss_display_status of a major code, all of its messages joined. Minor texts come with each failure instead. */
   displayMajorStatus(major: number): string;
