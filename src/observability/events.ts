@@ -127,7 +127,40 @@ interface Told {
   severity?: Severity | null;
 }
 
+/** What happens on the way to other proxies. */
+export type UpstreamEvent =
+  /** `proxy` (`host:port`) of the upstream with that name can't be used any more, or can again; `code` and `reason`: why not. */
+  | {
+      type: "proxy-state";
+      upstream: string;
+      proxy: string;
+      state: "up" | "down";
+      code: string | null;
+      reason: string | null;
+    }
+  /** DNS names other proxies than before; `refused`: hosts that are not trusted with a token. */
+  | {
+      type: "proxies-found";
+      upstream: string;
+      service: string;
+      proxies: readonly string[];
+      refused: readonly string[];
+    }
+  /** DNS names none, or does not answer: those that were known are kept. */
+  | { type: "proxies-not-found"; upstream: string; code: string; reason: string }
+  /** Whose ticket is used from now on, and whose was before; null: none can be used, `reason` says why. */
+  | {
+      type: "ticket";
+      principal: string | null;
+      before: string | null;
+      code: string | null;
+      reason: string | null;
+    };
+
+export type UpstreamObserver = (event: UpstreamEvent) => void;
+
 export type ServerEvent =
+  | UpstreamEvent
   /** What protects relayed data, the preferred first; where there is none, the library's calls do. */
   | { type: "message-protection"; engines: readonly string[] }
   /** `port` null: a Unix socket. */

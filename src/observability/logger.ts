@@ -135,11 +135,32 @@ function log(logger: Logger, event: ServerEvent): void {
       return logger.info({ added: event.added, removed: event.removed, ended: event.ended }, "reloaded");
     case "reload-failed":
       return logger.error({ code: event.code, reason: event.reason }, "reload failed");
+    case "proxy-state":
+      return logProxyState(logger, event);
+    case "proxies-found": {
+      const { type, ...fields } = event;
+      return logger[event.refused.length > 0 ? "warn" : "info"](fields, "proxies found");
+    }
+    case "proxies-not-found": {
+      const { type, ...fields } = event;
+      return logger.warn(fields, "proxies not found");
+    }
+    case "ticket": {
+      const { principal, before, code, reason } = event;
+      if (principal === null) return logger.warn({ before, code, reason }, "no ticket");
+      return logger.info({ principal, before }, "ticket");
+    }
     case "draining":
       return logger.info({ sessions: event.sessions }, "draining");
     case "stopped":
       return logger.info("stopped");
   }
+}
+
+function logProxyState(logger: Logger, event: Extract<ServerEvent, { type: "proxy-state" }>): void {
+  const { upstream, proxy, state, code, reason } = event;
+  if (state === "up") return logger.info({ upstream, proxy }, "proxy up");
+  return logger.warn({ upstream, proxy, code, reason }, "proxy down");
 }
 
 export interface LogDestination extends DestinationStream {

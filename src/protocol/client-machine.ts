@@ -48,7 +48,8 @@ const RECEIVE_LIMIT = 2 * 65536 + 1024;
 
 const MAX_LEGS = 16;
 
-const NUMBERS: Readonly<Record<ClientMethod, number>> = {
+/** METHODs by their names. */
+export const METHOD_NUMBERS: Readonly<Record<ClientMethod, number>> = {
   gssapi: METHOD.GSSAPI,
   password: METHOD.USERNAME_PASSWORD,
   none: METHOD.NO_AUTHENTICATION,
@@ -132,7 +133,7 @@ export class ClientMachine {
   start(): ClientEffect[] {
     this.#state = "method";
     const { methods, hops } = this.#options;
-    const numbers = methods.map((method) => NUMBERS[method]);
+    const numbers = methods.map((method) => METHOD_NUMBERS[method]);
     if (hops !== undefined) numbers.push(hopMark(hops));
     return [{ type: "send", octets: encodeMethods(numbers) }];
   }
@@ -148,7 +149,7 @@ export class ClientMachine {
         `the proxy takes no method that we offer: ${methods.join(", ")} (it answered 05 ff)`,
       );
     }
-    const method = methods.find((each) => NUMBERS[each] === number);
+    const method = methods.find((each) => METHOD_NUMBERS[each] === number);
     if (method === undefined)
       throw new PeerError("BAD_METHOD", `the proxy selected method ${number}, which was not offered`);
     return [{ type: "method", method }, ...this.#begin(method)];
