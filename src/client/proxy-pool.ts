@@ -161,8 +161,8 @@ export class ProxyPool {
       this.#found.set(key, member);
     }
     this.#forget();
-    const names = proxies.map(proxyName);
-    this.#tell(JSON.stringify([service, [...names].sort(), [...refused].sort()]), () =>
+    const names = proxies.map(proxyName).sort();
+    this.#tell(JSON.stringify([service, names, [...refused].sort()]), () =>
       this.#surroundings.observer({
         type: "proxies-found",
         upstream: this.#options.name,
