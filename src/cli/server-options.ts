@@ -13,7 +13,7 @@ export function serverOptions(config: Config, observer: Observer): ServerOptions
   const { keytab, targetNames, mechanisms, fastPath } = config.gssapi;
   return {
     ...config,
-    upstreams: upstreamsOf(config),
+    upstreams: upstreamsOf(config, observer),
     passwords: passwordsOf(config, observer),
     groups: groupsOf(config),
     gssapi: { mechanisms, keytab: keytabFor(mechanisms, keytab), targetNames: targetNames ?? undefined },

@@ -1,33 +1,45 @@
 /** The configuration's upstreams, as the server takes them. */
 import { readFileSync } from "node:fs";
-import { bindThrough, type Opened, openThrough, type ProxyOptions } from "../client/handshake.js";
-import { udpAssociate } from "../client/socks-client.js";
+import type { Opened } from "../client/handshake.js";
+import { Ticket } from "../client/ticket.js";
+import type { ThroughOptions } from "../client/upstream.js";
+import { type Asking, Upstream, type Used } from "../client/upstream.js";
 import type { Config } from "../config/schema.js";
 import type { UpstreamConfig } from "../config/upstreams.js";
 import { ConfigError } from "../errors.js";
+import type { Observer } from "../observability/events.js";
 import { parseHost } from "../protocol/address.js";
 import { CMD } from "../protocol/constants.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
 import type { ServerOptions } from "../server/server.js";
 import { NotDelegatedError, type Through, type UpstreamAsking, type Upstreams } from "../server/upstream.js";
 
-export function upstreamsOf({ upstreams }: Config): ServerOptions["upstreams"] {
-  const configured = new Map(Object.entries(upstreams));
-  return configured.size === 0 ? null : () => opened(configured);
+export function upstreamsOf({ upstreams }: Config, observer: Observer): ServerOptions["upstreams"] {
+  const configured = Object.entries(upstreams);
+  return configured.length === 0 ? null : () => opened(configured, observer);
 }
 
-function opened(upstreams: ReadonlyMap<string, UpstreamConfig>): Upstreams {
-  const optionsOf = (name: string, asking: UpstreamAsking) =>
-    proxyOptions(name, upstreams.get(name) as UpstreamConfig, asking);
+function opened(configured: readonly [string, UpstreamConfig][], observer: Observer): Upstreams {
+  const all = new Map(
+    configured.map(([name, config]) => [name, { config, upstream: upstreamOf(name, config, observer) }]),
+  );
+  const asked = (name: string, asking: UpstreamAsking) => {
+    const { config, upstream } = all.get(name) as { config: UpstreamConfig; upstream: Upstream };
+    return { upstream, asking: askingOf(name, config, asking) };
+  };
   return {
-    connect: async (name, dst, asking) =>
-      through(await openThrough(optionsOf(name, asking), { cmd: CMD.CONNECT, dst })),
-    bind: async (name, dst, asking) => {
-      const { bnd, peer, close } = await bindThrough(optionsOf(name, asking), { dst });
-      return { bnd, peer: peer.then(through), close };
+    connect: async (name, dst, by) => {
+      const { upstream, asking } = asked(name, by);
+      return through(await upstream.open({ cmd: CMD.CONNECT, dst }, asking));
     },
-    associate: async (name, asking, heard) => {
-      const association = await udpAssociate(optionsOf(name, asking));
+    bind: async (name, dst, by) => {
+      const { upstream, asking } = asked(name, by);
+      const { bnd, peer, close, over } = await upstream.bind({ dst }, asking);
+      return { bnd, peer: peer.then((opened) => through({ ...opened, over })), close };
+    },
+    associate: async (name, by, heard) => {
+      const { upstream, asking } = asked(name, by);
+      const association = await upstream.associate(asking);
       association
         .on("message", (data, { host, port }) => heard.message(data, { host: parseHost(host), port }))
         .once("close", () => heard.closed());
@@ -37,33 +49,25 @@ function opened(upstreams: ReadonlyMap<string, UpstreamConfig>): Upstreams {
         close: () => association.close(),
       };
     },
-    close: () => {},
+    close: () => {
+      for (const { upstream } of all.values()) upstream.close();
+    },
   };
 }
 
-function proxyOptions(
-  name: string,
-  { proxies = [], protocol, method, user, gssapi, tls }: UpstreamConfig,
-  { delegated, hops, signal }: UpstreamAsking,
-): ProxyOptions {
-  const [proxy] = proxies;
-  if (proxy === undefined) throw new Error("an upstream without proxies");
+function upstreamOf(name: string, config: UpstreamConfig, observer: Observer): Upstream {
+  const { proxies, srv, order, protocol, method, user, gssapi, tls } = config;
   const { protectionLevels, service, nec, mechanism, credential } = gssapi;
-  if (method === "gssapi" && credential === "delegated" && delegated === null)
-    throw new NotDelegatedError(name);
-  return {
-    proxy,
+  const { ccache, clientKeytab, principal } = gssapi;
+  const through: ThroughOptions = {
     protocol,
     methods: [method],
     ...(user === undefined ? {} : { username: user.name, password: firstLine(user.file) }),
     levels: protectionLevels as [ProtectionLevel, ...ProtectionLevel[]],
     service,
     nec,
-    hops: hops + 1,
-    signal,
-    ...(proxy.targetName === undefined ? {} : { targetName: proxy.targetName }),
+    delegate: credential === "delegated",
     ...(mechanism === undefined ? {} : { mechanism }),
-    ...(credential === "delegated" && delegated !== null ? { credential: delegated, delegate: true } : {}),
     ...(tls === undefined
       ? {}
       : {
@@ -75,6 +79,32 @@ function proxyOptions(
           },
         }),
   };
+  return new Upstream({
+    name,
+    ...(proxies === undefined
+      ? {}
+      : {
+          proxies: proxies.map(({ targetName, ...proxy }) =>
+            targetName === undefined ? proxy : { ...proxy, targetName },
+          ),
+        }),
+    ...(srv === undefined ? {} : { srv }),
+    order,
+    through,
+    ticket: new Ticket({ ccache, clientKeytab, principal }, observer),
+    observer,
+  });
+}
+
+function askingOf(
+  name: string,
+  { method, gssapi: { credential } }: UpstreamConfig,
+  { delegated, hops, signal }: UpstreamAsking,
+): Asking {
+  const asking = { hops: hops + 1, signal };
+  if (method !== "gssapi" || credential === "own") return asking;
+  if (delegated === null) throw new NotDelegatedError(name);
+  return { ...asking, credential: delegated };
 }
 
 /** @throws ConfigError */
@@ -86,15 +116,16 @@ function firstLine(file: string): string {
   }
 }
 
-function through({ socket, protection, context, rest, session }: Opened): Through {
+function through({ socket, protection, context, rest, session, over }: Opened & Pick<Used, "over">): Through {
   return {
     socket,
     protection,
     early: rest,
     bnd: session.bnd,
-    close: () => {
+    close: (carried) => {
       protection.close();
       context?.close();
+      over(carried);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { GssError, UsageError } from "../errors.js";
 import { type CallKind, callQueue } from "./call-queue.js";
+import { bindingsOf } from "./channel-bindings.js";
 import { Credential } from "./credential.js";
 import { FastContext } from "./fast-context.js";
 import {
@@ -364,19 +365,6 @@ function contextInfo(info: NativeContextInfo): ContextInfo {
     lifetime,
     locallyInitiated,
     established: open,
-  };
-}
-
-/** GSS_C_AF_UNSPEC and no addresses, as TLS channel bindings are used (RFC 5554 §4). */
-function bindingsOf(applicationData: Uint8Array | undefined): NativeChannelBindings | null {
-  if (applicationData === undefined) return null;
-  const none = new Uint8Array(0);
-  return {
-    initiatorAddrtype: 0,
-    initiatorAddress: none,
-    acceptorAddrtype: 0,
-    acceptorAddress: none,
-    applicationData,
   };
 }
 
