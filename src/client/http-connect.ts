@@ -122,7 +122,7 @@ class Connecting {
 
   /** RFC 4559 §4: a 407 with a token goes on with the negotiation, on the same connection. */
   async #negotiate(): Promise<Outcome> {
-    const negotiation = new HttpNegotiation(this.#options, this.#bindings);
+    const negotiation = await HttpNegotiation.begin(this.#options, this.#bindings);
     try {
       for (let token: string | null = null; ; ) {
         const answer = await this.#ask(`Negotiate ${await negotiation.step(token)}`);
