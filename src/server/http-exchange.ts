@@ -40,6 +40,8 @@ export class HttpExchange implements Carrier {
   readonly #origin: Socket | ProtectedStream;
   #finished = false;
   #answered = false;
+  /** It is told where the response ends. */
+  #framed = true;
 
   constructor(options: ExchangeOptions) {
     this.#options = options;
@@ -51,7 +53,12 @@ export class HttpExchange implements Carrier {
     const { request, response, destination, through } = options;
     this.#origin =
       through === null ? destination : new ProtectedStream(destination, through.protection, through.early);
-    this.#origin.on("error", (error) => this.#answered || this.abort(unanswered(error)));
+    this.#origin.on("error", (error) => this.#broken(error));
+    // Only now can it be told from an end.
+    destination.once("end", () => {
+      const broken = brokenEnd(destination);
+      if (broken !== null) this.#broken(Object.assign(new Error(broken), { code: broken }));
+    });
     request.on("error", (error) => this.abort(clientLost(error)));
     response
       .on("error", (error) => this.abort(clientLost(error)))
@@ -133,7 +140,7 @@ export class HttpExchange implements Carrier {
   #answer(answer: IncomingMessage): void {
     this.#answered = true;
     this.#carried();
-    const { request, response, destination, fields, downRates = [] } = this.#options;
+    const { request, response, fields, downRates = [] } = this.#options;
     const { statusCode = 0, statusMessage = "" } = answer;
     const { "content-length": length, "transfer-encoding": coding } = answer.headers;
     if (coding !== undefined && coding.toLowerCase() !== "chunked")
@@ -146,17 +153,15 @@ export class HttpExchange implements Carrier {
     response.writeHead(statusCode, statusMessage, all);
     // The client need not wait for the body to see it.
     response.flushHeaders();
-    const framed = coding !== undefined || length !== undefined || request.method === "HEAD";
+    this.#framed = coding !== undefined || length !== undefined || request.method === "HEAD";
     flow(answer, response, downRates, this.#carried);
-    answer
-      .on("error", (error: NodeJS.ErrnoException) =>
-        this.abort(brokenBy("destination", error.code ?? error.message, error)),
-      )
-      .on("end", () => {
-        const broken = framed ? null : brokenEnd(destination);
-        if (broken !== null) this.abort(brokenBy("destination", broken));
-        else response.end();
-      });
+    answer.on("error", (error) => this.abort(lost(error))).on("end", () => response.end());
+  }
+
+  /** The origin's connection, and with it a response that has nothing else for an end. Node takes that for a whole one. */
+  #broken(error: NodeJS.ErrnoException): void {
+    if (!this.#answered) this.abort(unanswered(error));
+    else if (!this.#framed) this.abort(lost(error));
   }
 
   #attempt(work: () => void): void {
@@ -170,6 +175,10 @@ export class HttpExchange implements Carrier {
   readonly #carried = (): void => {
     this.#active = performance.now();
   };
+}
+
+function lost(error: NodeJS.ErrnoException): NetworkError {
+  return brokenBy("destination", error.code ?? error.message, error);
 }
 
 function badResponse(why: string): NetworkError {

@@ -255,6 +255,19 @@ test("hostile HTTP", async (t) => {
     });
   }
 
+  await t.test("an origin that resets in the middle of a body without a length", async (t) => {
+    const raw = await Origin.start((socket) => socket.write("HTTP/1.1 200 OK\r\n\r\nhalf"));
+    t.after(() => raw.stop());
+    const wire = await HttpWire.connect(proxy.port);
+    wire.send([`GET http://127.0.0.1:${raw.port}/ HTTP/1.1`, "Host: a"]);
+    assert.equal((await wire.receive(true)).status, 200);
+    assert.equal((await wire.client.read(7)).toString(), "4\r\nhalf");
+    (await raw.next()).resetAndDestroy();
+    // Without the chunk that would end it.
+    assert.equal((await wire.client.farewell()).octets.toString(), "\r\n");
+    await assertFails(wire, "CONNECTION_LOST");
+  });
+
   await t.test("the proxy goes on", async () => {
     const wire = await HttpWire.connect(proxy.port);
     assert.equal((await wire.ask([get, "Host: a"])).status, 200);
