@@ -2,7 +2,7 @@
 // the call at work and ends the thread; nobody can see the promises of the others any more.
 #include "call_thread.h"
 
-#include <signal.h>
+#include "signals_blocked.h"
 
 namespace gssocks {
 
@@ -12,18 +12,13 @@ CallThread::CallThread(Napi::Env env) : env_(env) {
                                       &done_function_) != napi_ok)
     throw Napi::Error::New(env, "napi_create_threadsafe_function failed");
   napi_unref_threadsafe_function(env, done_function_);
-  // Signals are for Node's own threads.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   try {
+    const SignalsBlocked blocked;
     thread_ = std::thread([this] { Run(); });
   } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
     napi_release_threadsafe_function(done_function_, napi_tsfn_abort);
     throw;
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   napi_add_env_cleanup_hook(env, Stop, this);
 }
 

@@ -1,10 +1,11 @@
 #include "detached_call.h"
 
 #include <pthread.h>
-#include <signal.h>
 
 #include <cstring>
 #include <new>
+
+#include "signals_blocked.h"
 
 namespace gssocks {
 namespace {
@@ -41,14 +42,11 @@ int DetachedCall::StartThread() {
   if (const int error = pthread_attr_init(&attributes); error != 0) return error;
   pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
   pthread_attr_setstacksize(&attributes, kStackSize);
-  // Signals are Node's.
-  sigset_t all;
-  sigset_t before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
   pthread_t thread;
-  const int error = pthread_create(&thread, &attributes, Run, self.get());
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  const int error = [&] {
+    const SignalsBlocked blocked;
+    return pthread_create(&thread, &attributes, Run, self.get());
+  }();
   pthread_attr_destroy(&attributes);
   if (error == 0) self.release();
   return error;

@@ -8,8 +8,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <climits>
-#include <csignal>
 #include <system_error>
+
+#include "signals_blocked.h"
 
 namespace gssocks {
 namespace {
@@ -33,17 +34,10 @@ RelayLoop::RelayLoop(bool bulk, Ended ended, Changed changed)
   woken.events = EPOLLIN;
   if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &woken) != 0)
     throw std::system_error(errno, std::generic_category(), "epoll_ctl");
-  // Signals are for Node's own threads.
-  sigset_t all, before;
-  sigfillset(&all);
-  pthread_sigmask(SIG_SETMASK, &all, &before);
-  try {
+  {
+    const SignalsBlocked blocked;
     thread_ = std::thread([this] { Run(); });
-  } catch (...) {
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    throw;
   }
-  pthread_sigmask(SIG_SETMASK, &before, nullptr);
   pthread_setname_np(thread_.native_handle(), "gssocks-relay");
 }
 
