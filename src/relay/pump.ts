@@ -11,6 +11,7 @@ import type { Carrier, CarrierOptions } from "./carrier.js";
 import { brokenBy, brokenEnd, cutOff, endProperly, holdOpen } from "./cut-off.js";
 import { Deadlines } from "./deadlines.js";
 import { CLEAR, type MessageProtection } from "./message-protection.js";
+import { Pace } from "./pace.js";
 
 export class Pump implements Carrier {
   readonly carried = { up: 0, down: 0 };
@@ -85,10 +86,7 @@ export class Pump implements Carrier {
     convert: (octets: Buffer) => Batch,
     end: () => void,
   ): void {
-    let waits = false;
-    const goOn = () => {
-      if (!waits && !to.writableNeedDrain && !this.#finished) from.resume();
-    };
+    const pace = new Pace(from, to, rates, () => this.#finished);
     from.on("data", (octets) => {
       if (this.#finished) return;
       this.#active = performance.now();
@@ -97,18 +95,11 @@ export class Pump implements Carrier {
       } catch (error) {
         this.abort(error as GssocksError);
       }
-      const wait = rates.reduce((longest, rate) => Math.max(longest, rate.charge(octets.length)), 0);
-      if (wait === 0) return;
-      waits = true;
-      from.pause();
-      setTimeout(() => {
-        waits = false;
-        goOn();
-      }, wait).unref();
+      pace.charge(octets.length);
     });
     to.on("drain", () => {
       this.#active = performance.now();
-      goOn();
+      pace.goOn();
     });
     const ended = () => {
       const broken = brokenEnd(from);
@@ -131,7 +122,7 @@ export class Pump implements Carrier {
     // A side may have ended while we were still dialing.
     if (from.readableEnded) ended();
     else from.on("end", ended);
-    goOn();
+    pace.goOn();
   }
 
   #directionEnded(): void {
