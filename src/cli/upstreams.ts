@@ -2,8 +2,7 @@
 import { readFileSync } from "node:fs";
 import type { Opened } from "../client/handshake.js";
 import { Ticket } from "../client/ticket.js";
-import type { ThroughOptions } from "../client/upstream.js";
-import { type Asking, Upstream, type Used } from "../client/upstream.js";
+import { type Asking, type ThroughOptions, Upstream, type Used } from "../client/upstream.js";
 import type { Config } from "../config/schema.js";
 import type { UpstreamConfig } from "../config/upstreams.js";
 import { ConfigError } from "../errors.js";

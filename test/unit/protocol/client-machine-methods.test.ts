@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CMD } from "../../../src/protocol/constants.js";
-import { FakeClient, type FakeClientOptions } from "./fake-client.js";
+import { ask, FakeClient, type FakeClientOptions } from "./fake-client.js";
 import { hex } from "./hex.js";
 
 const REPLY = "05 00 00 01 c0 00 02 09 9c 40";
@@ -10,20 +10,6 @@ const SECOND_REPLY = "05 00 00 01 c6 33 64 07 00 14";
 const DATA = "64 61 74 61";
 const REQUEST = "send 05010001c63364070050";
 const ALICE = { username: "alice", password: Buffer.from("secret") };
-
-/** Feeds the proxy's octets whole and byte by byte; both must come to the same. */
-function ask(proxy: string, options: FakeClientOptions): FakeClient {
-  const octets = hex(proxy);
-  const whole = new FakeClient(options);
-  whole.start();
-  whole.octets(octets);
-  const slow = new FakeClient(options);
-  slow.start();
-  for (const octet of octets) slow.octets(Buffer.of(octet));
-  assert.deepEqual(slow.log, whole.log);
-  assert.deepEqual(slow.relayed, whole.relayed);
-  return whole;
-}
 
 test("no authentication: the request follows the METHOD", () => {
   const client = ask(`05 00 ${REPLY} ${DATA}`, { methods: ["none"] });

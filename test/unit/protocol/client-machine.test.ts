@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseHost } from "../../../src/protocol/address.js";
 import { ClientMachine } from "../../../src/protocol/client-machine.js";
-import { FakeClient, type FakeClientOptions } from "./fake-client.js";
+import { ask, FakeClient } from "./fake-client.js";
 import { hex } from "./hex.js";
 
 const METHOD = "05 01";
@@ -12,21 +12,6 @@ const EMPTY_TOKEN = "01 01 00 00";
 const LEVEL = "01 02 00 02 ee 02";
 const REPLY = "05 00 00 01 c0 00 02 09 9c 40";
 const DATA = "64 61 74 61";
-
-/** Feeds the proxy's octets whole and byte by byte; both must come to the same. */
-function ask(proxy: string, options: FakeClientOptions = {}): FakeClient {
-  const octets = hex(proxy);
-  const whole = new FakeClient(options);
-  whole.start();
-  whole.octets(octets);
-  const slow = new FakeClient(options);
-  slow.start();
-  for (const octet of octets) slow.octets(Buffer.of(octet));
-  assert.deepEqual(slow.log, whole.log);
-  assert.deepEqual(slow.relayed, whole.relayed);
-  assert.deepEqual(slow.takeSent(), Buffer.concat(whole.sent));
-  return whole;
-}
 
 const HAPPY = [
   "send 050101",

@@ -1,4 +1,5 @@
 /** The mirror image of fake-server: a driver of the client machine on made-up tokens. */
+import assert from "node:assert/strict";
 import type { GssocksError } from "../../../src/errors.js";
 import { type Endpoint, formatEndpoint, parseHost } from "../../../src/protocol/address.js";
 import { ClientMachine } from "../../../src/protocol/client-machine.js";
@@ -12,6 +13,7 @@ import { encodeGssapiMessage } from "../../../src/protocol/gssapi-message.js";
 import { levelToOctet, type ProtectionLevel } from "../../../src/protocol/protection-level.js";
 import type { Credentials } from "../../../src/protocol/username-password.js";
 import { unwrap, wrap } from "./fake-wrap.js";
+import { hex } from "./hex.js";
 
 export interface FakeClientOptions {
   cmd?: number;
@@ -134,4 +136,19 @@ export class FakeClient {
       this.#result({ type: "failed", error: error as GssocksError });
     }
   }
+}
+
+/** Feeds the proxy's octets whole and byte by byte; both must come to the same. */
+export function ask(proxy: string, options: FakeClientOptions = {}): FakeClient {
+  const octets = hex(proxy);
+  const whole = new FakeClient(options);
+  whole.start();
+  whole.octets(octets);
+  const slow = new FakeClient(options);
+  slow.start();
+  for (const octet of octets) slow.octets(Buffer.of(octet));
+  assert.deepEqual(slow.log, whole.log);
+  assert.deepEqual(slow.relayed, whole.relayed);
+  assert.deepEqual(slow.takeSent(), Buffer.concat(whole.sent));
+  return whole;
 }
