@@ -14,6 +14,7 @@ import { type Fields, valuesOf } from "../protocol/http-fields.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { Authentication, type AuthenticationOptions } from "./authentication.js";
 import type { MethodName } from "./methods.js";
+import type { UpstreamAsking } from "./upstream.js";
 
 /** Requests without an end of it: IAKERB takes six legs, and every client one that says nothing. */
 const MAX_LEGS = 16;
@@ -33,7 +34,7 @@ export class HttpAuthentication {
   readonly #sealedOnly: boolean;
   #current: Authentication | null = null;
   #legs = 0;
-  #negotiated: Identity | null = null;
+  #negotiated: { identity: Identity; authentication: Authentication } | null = null;
   #basic: { digest: Buffer; identity: Identity } | null = null;
 
   /** @param levels that the listener allows: HTTP has none but `none` */
@@ -74,8 +75,15 @@ export class HttpAuthentication {
     return this.#ask();
   }
 
+  /** What that client has delegated to us, while the connection is open. */
+  delegatedBy(identity: Identity): UpstreamAsking["delegated"] {
+    const negotiated = this.#negotiated?.identity === identity ? this.#negotiated : null;
+    return negotiated?.authentication.context?.delegated ?? null;
+  }
+
   close(): void {
     this.#current?.close();
+    this.#negotiated?.authentication.close();
   }
 
   /** @returns null where the client does not come by that method */
@@ -88,7 +96,8 @@ export class HttpAuthentication {
       return { identity: this.#begin(number).identity as Identity, fields: [] };
     if (method === "password" && credentials?.scheme === "basic") return this.#verify(credentials);
     if (method !== "gssapi" || this.#sealedOnly) return null;
-    if (credentials === null && this.#negotiated !== null) return { identity: this.#negotiated, fields: [] };
+    if (credentials === null && this.#negotiated !== null)
+      return { identity: this.#negotiated.identity, fields: [] };
     return credentials?.scheme === "negotiate" ? this.#accept(credentials.token) : null;
   }
 
@@ -121,10 +130,9 @@ export class HttpAuthentication {
     const step = await authentication.accept(token);
     const answer = `Negotiate ${step.token?.toString("base64") ?? ""}`.trim();
     if (!step.complete) return { identity: null, fields: ["Proxy-Authenticate", answer], begun: true };
-    this.#negotiated = step.identity;
     this.#legs = 0;
-    // Nothing is sealed with it.
-    authentication.close();
+    this.#negotiated?.authentication.close();
+    this.#negotiated = { identity: step.identity, authentication };
     this.#current = null;
     // RFC 4559 §4.2: by this the client knows the proxy.
     return {

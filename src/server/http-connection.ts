@@ -8,6 +8,7 @@
 import type { Socket } from "node:net";
 import type { Identity } from "../auth/identity.js";
 import { type GssocksError, PeerError, PolicyError } from "../errors.js";
+import { timesThroughUs } from "../protocol/http-fields.js";
 import { carry } from "../relay/carrier.js";
 import { reset } from "../relay/cut-off.js";
 import { CLEAR } from "../relay/message-protection.js";
@@ -299,8 +300,10 @@ export class HttpConnection {
     { identity, fields }: { identity: Identity; fields: readonly string[] },
   ): Promise<void> {
     const { record, command } = session;
+    const hops = timesThroughUs(asked.request.rawHeaders);
+    const asker = { identity, hops, delegated: this.#auth.delegatedBy(identity) };
     if (asked.response === null) {
-      await session.open(target.dst, identity);
+      await session.open(target.dst, asker);
       return this.#carry(session, asked.head, fields);
     }
     // What it takes is given back at its end, and not at the connection's.
@@ -308,7 +311,7 @@ export class HttpConnection {
       const quota = await this.#follow(true);
       if (quota instanceof SessionQuota) record.quota = quota;
     }
-    await session.open(target.dst, identity);
+    await session.open(target.dst, asker);
     const exchange = new HttpExchange({
       request: asked.request,
       response: asked.response,

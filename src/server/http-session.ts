@@ -17,6 +17,12 @@ import { octetsOf } from "./octets.js";
 import { sessionFailed } from "./session-failed.js";
 import { outcome, type SessionRecord } from "./session-record.js";
 import type { Progress } from "./sessions.js";
+import type { UpstreamAsking } from "./upstream.js";
+
+/** Who asks for a destination. */
+export interface Asker extends Pick<UpstreamAsking, "hops" | "delegated"> {
+  readonly identity: Identity;
+}
 
 export class HttpSession {
   readonly record: SessionRecord;
@@ -70,7 +76,7 @@ export class HttpSession {
   }
 
   /** The destination's socket is the command's then. @throws GssocksError */
-  async open(dst: Endpoint, identity: Identity): Promise<void> {
+  async open(dst: Endpoint, { identity, hops, delegated }: Asker): Promise<void> {
     const { observer, timeouts } = this.#options;
     const { subject, known } = this.record;
     known.command = commandName(CMD.CONNECT);
@@ -92,8 +98,8 @@ export class HttpSession {
         datagrams: () => CLEAR_DATAGRAMS,
         reply: () => {},
         signal: () => this.#ending(),
-        hops: 0,
-        delegated: () => null,
+        hops,
+        delegated: () => delegated,
       };
       await Promise.race([this.command.carryOut(CMD.CONNECT, dst, asking), failed]);
       known.rep = REP.SUCCEEDED;
@@ -124,7 +130,7 @@ export class HttpSession {
     this.#closed = true;
     this.#deadline.clear();
     this.#waiting?.abort();
-    this.command.close(this.#carrier === null);
+    this.command.close(this.#carrier === null, this.#carrier?.carried);
     const { observer } = this.#options;
     const { record } = this;
     this.#tellHandshake(outcome(error), tried);
