@@ -47,6 +47,7 @@ tests=$(
   argon2                 # ... and the same
   oidentd                # an Ident server that others wrote
   dnsmasq-base           # DNS over UDP through the proxy (the program alone, no service)
+  squid tinyproxy        # HTTP proxies that our client goes through
   postgresql mariadb-server # databases, by their drivers through the proxy ...
   redis-server           # ... and another ...
   python3-aiosmtpd       # ... and mail
@@ -112,6 +113,8 @@ install_packages() (
       krb5-kdc | krb5-admin-server) daemons+=("$package.service") ;;
       openssh-server) daemons+=(ssh.service ssh.socket) ;;
       slapd) daemons+=(slapd.service) ;;
+      squid) daemons+=(squid.service) ;;
+      tinyproxy) daemons+=(tinyproxy.service) ;;
       oidentd) daemons+=(oidentd.service oidentd.socket) ;;
       postgresql) daemons+=(postgresql.service) ;;
       mariadb-server) daemons+=(mariadb.service) ;;

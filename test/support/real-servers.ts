@@ -11,7 +11,7 @@ import { showOnFailure } from "./show-on-failure.js";
 
 const RESERVE_PORT = fileURLToPath(new URL("../../../krb5-testenv/reserve-port.pl", import.meta.url));
 /** Debian's nobody: databases refuse to run as root. */
-const NOBODY = 65534;
+export const NOBODY = 65534;
 const isRoot = process.getuid?.() === 0;
 
 export interface RealServer {
@@ -21,7 +21,7 @@ export interface RealServer {
 }
 
 /** Of the user that {@link unprivileged} programs run as. */
-function directoryFor(test: TestContext, name: string): string {
+export function directoryFor(test: TestContext, name: string): string {
   const dir = mkdtempSync(path.join(tmpdir(), `${name}-`));
   if (isRoot) chownSync(dir, NOBODY, NOBODY);
   test.after(() => rmSync(dir, { recursive: true, force: true }));
@@ -29,7 +29,7 @@ function directoryFor(test: TestContext, name: string): string {
 }
 
 /** `command` as it is to be started: not as root. */
-function unprivileged(...command: string[]): string[] {
+export function unprivileged(...command: string[]): string[] {
   if (!isRoot) return command;
   return [
     "setpriv",
@@ -44,7 +44,11 @@ function unprivileged(...command: string[]): string[] {
 }
 
 /** @param command in which PORT stands for the port */
-async function serve(test: TestContext, command: readonly string[], ready: RegExp): Promise<RealServer> {
+export async function serve(
+  test: TestContext,
+  command: readonly string[],
+  ready: RegExp,
+): Promise<RealServer> {
   let server: Running | null = null;
   const output = () => `${server?.stdout() ?? ""}${server?.stderr() ?? ""}`;
   showOnFailure(test, () => `--- ${command.join(" ")}\n${output()}`);
