@@ -1,7 +1,8 @@
 import path from "node:path";
-import { Command, InvalidArgumentError, Option } from "commander";
+import { Command, Option } from "commander";
 import { forwarderConfig } from "../config/forwarder.js";
 import { parseConfig, readConfig } from "../config/load.js";
+import { ConfigError } from "../errors.js";
 import type { LogFormat } from "./foreground.js";
 import { runServer } from "./run-server.js";
 import { alone } from "./services.js";
@@ -59,7 +60,7 @@ export function forwardCommand(): Command {
 
 function load({ config: file, ...flags }: ForwardFlags) {
   if (file === undefined && flags.proxy === undefined)
-    throw new InvalidArgumentError("expected --proxy or --config");
+    throw new ConfigError("the command line", [{ path: "", message: "expected --proxy or --config" }]);
   const source = file === undefined ? JSON.stringify(written(flags)) : readConfig(file);
   const preset = { socket: controlSocket(), logLevel: flags.logLevel };
   const config = parseConfig(source, file ?? "the command line", (value) => forwarderConfig(value, preset));

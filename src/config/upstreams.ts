@@ -1,6 +1,7 @@
 /** The `upstreams` part of the configuration file: proxies that rules lead to, by name. */
 import * as z from "zod";
 import { distinct, file, protectionLevels, text } from "./fields.js";
+import { describe } from "./problems.js";
 import { parseMechanism, parseProxyAddress, parseTargetName, parseText } from "./values.js";
 
 const word = (expected: string, shape: RegExp) =>
@@ -8,15 +9,24 @@ const word = (expected: string, shape: RegExp) =>
 
 const address = text("a name or an address, and a port, as proxy.example.test:1080", parseProxyAddress);
 
-const proxy = z.union([
-  address.transform((proxy) => ({ ...proxy, targetName: undefined })),
-  z
-    .strictObject({
-      address,
-      targetName: text("service@host or service/host@REALM", parseTargetName).optional(),
-    })
-    .transform(({ address, targetName }) => ({ ...address, targetName })),
-]);
+const proxy = z.union(
+  [
+    address.transform((proxy) => ({ ...proxy, targetName: undefined })),
+    z
+      .strictObject({
+        address,
+        targetName: text("service@host or service/host@REALM", parseTargetName).optional(),
+      })
+      .transform(({ address, targetName }) => ({ ...address, targetName })),
+  ],
+  {
+    error: ({ input }) =>
+      describe(
+        "a name or an address, and a port, as proxy.example.test:1080, or address and targetName",
+        input,
+      ),
+  },
+);
 
 const gssapi = z.strictObject({
   protectionLevels: protectionLevels.default(["confidentiality"]).describe("Accepted, best first"),

@@ -17,6 +17,11 @@ const badCommandLines: readonly [args: string[], says: RegExp][] = [
   [["serve"], /required option '-c, --config <file>' not specified/],
   [["serve", "--config"], /argument missing/],
   [["serve", "--config", "x", "--nosuch"], /unknown option '--nosuch'/],
+  [["forward"], /the command line: expected --proxy or --config/],
+  [
+    ["forward", "--proxy", "localhost"],
+    /upstreams\.proxy\.proxies\[0\].*expected a name or an address, and a port/s,
+  ],
   [["connect", "db.example.test", "5432"], /required option '-p, --proxy <host:port>' not specified/],
   [["connect", "db.example.test", ...PROXY], /missing required argument 'port'/],
   [["connect", "db.example.test", "5432", "more", ...PROXY], /too many arguments/],
