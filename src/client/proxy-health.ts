@@ -80,11 +80,6 @@ export class ProxyHealth {
     this.#checkLater();
   }
 
-  /** Remembers a failure that says nothing of the proxy's health. */
-  note(error: unknown): void {
-    this.#note(error);
-  }
-
   /** No more checks. */
   close(): void {
     this.#closed.abort();
