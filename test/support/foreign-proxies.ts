@@ -3,6 +3,7 @@ import { chmodSync, copyFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import type { Certificate } from "./certificates.js";
+import { tcpEnd, until } from "./kernel.js";
 import { type Running, run, start } from "./processes.js";
 import { directoryFor, type RealServer, serve, unprivileged } from "./real-servers.js";
 import type { Realm } from "./realm.js";
@@ -85,6 +86,9 @@ export async function startSquid(
   writeFileSync(config, lines.map((line) => `${line}\n`).join(""));
   chmodSync(config, 0o644);
   const server = await serve(test, command, /Accepting HTTPS? Socket connections/i);
+  // It says so between bind(2) and listen(2).
+  const address = `127.0.0.1:${server.port}`;
+  await until(`squid listens on ${address}`, () => tcpEnd(address, "0.0.0.0:0") !== null);
   return { ...server, access: await start("tail", ["-n", "+1", "-F", accessLog], { test }) };
 }
 
