@@ -18,6 +18,11 @@ export class ProxyStream extends ProtectedStream {
     this.#context = context;
   }
 
+  /** Plain octets, to the destination and from it. */
+  get carried(): { up: number; down: number } {
+    return { up: this.bytesWritten, down: this.bytesRead };
+  }
+
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     super._destroy(error, (error) => {
       this.#protection.close();

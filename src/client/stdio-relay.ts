@@ -12,13 +12,27 @@ import { lost } from "./proxy-stream.js";
 const STDIN = 0;
 const STDOUT = 1;
 
+/** Plain octets: to the destination, and from it. */
+export interface Carried {
+  up: number;
+  down: number;
+}
+
+export interface StdioRelay {
+  /**
+   * Resolves when both directions have ended.
+   * @throws (by the promise) NetworkError (CONNECTION_LOST; OUTPUT_CLOSED, OUTPUT_FAILED), PeerError
+   */
+  readonly done: Promise<void>;
+  /** Up to now. */
+  readonly carried: Carried;
+}
+
 /**
  * Takes over what was opened, and standard output with it: nothing can be printed there any more.
- * @returns null, and nothing was done, where this is not for the addon: a terminal, TLS, or tokens of the library; else
- *   resolves when both directions have ended
- * @throws (by the promise) NetworkError (CONNECTION_LOST; OUTPUT_CLOSED, OUTPUT_FAILED), PeerError
+ * @returns null, and nothing was done, where this is not for the addon: a terminal, TLS, or tokens of the library
  */
-export function relayStdio({ socket, context, protection, rest }: Opened): Promise<void> | null {
+export function relayStdio({ socket, context, protection, rest }: Opened): StdioRelay | null {
   const sealed = protection instanceof ContextProtection ? protection.lendable() : null;
   const client = descriptorOf(socket);
   // A terminal is shared with whoever started us, who may not expect that it does not block.
@@ -41,10 +55,17 @@ export function relayStdio({ socket, context, protection, rest }: Opened): Promi
   socket.destroy();
   protection.close();
   context?.close();
-  return relay.done.then((outcome) => {
-    const error = errorOf(outcome);
-    if (error !== null) throw error;
-  });
+  return {
+    done: relay.done.then((outcome) => {
+      const error = errorOf(outcome);
+      if (error !== null) throw error;
+    }),
+    get carried() {
+      // The proxy is the addon's client.
+      const { up, down } = relay.carried;
+      return { up: down, down: up };
+    },
+  };
 }
 
 function errorOf(outcome: RelayOutcome): Error | null {

@@ -40,6 +40,12 @@ const badCommandLines: readonly [args: string[], says: RegExp][] = [
   [["connect", "db.example.test", "5432", ...PROXY, "--service", "a@b"], /--service.*as rcmd or socks/],
   [["connect", "db.example.test", "5432", ...PROXY, "--timeout", "0"], /--timeout.*expected seconds/],
   [["connect", "db.example.test", "5432", ...PROXY, "--timeout", "soon"], /--timeout.*expected seconds/],
+  [["connect", "db.example.test", "5432", ...PROXY, "--method", "gssapi,ticket"], /--method.*not "ticket"/],
+  [["connect", "db.example.test", "5432", ...PROXY, "--protocol", "https"], /--protocol.*socks5, http/],
+  [["connect", "db.example.test", "5432", ...PROXY, "--user", "carol"], /needs --user and --password-file/],
+  [["connect", "db.example.test", "5432", ...PROXY, "--user", ""], /--user.*1 to 255 octets/],
+  [["connect", "db.example.test", "5432", ...PROXY, "--password-file", "/no"], /--password-file.*ENOENT/],
+  [["forward"], /expected --proxy or --config/],
 ];
 
 test("a bad command line", async (t) => {
