@@ -15,6 +15,9 @@ interface ConnectFlags extends ProxyFlags {
   progress: boolean;
 }
 
+/** Milliseconds that a transfer may take to end. */
+const HANG_UP_GRACE = 5000;
+
 /** `gssocks connect`: standard input and output through a proxy, as ssh's ProxyCommand wants it. */
 export function connectCommand(): Command {
   const command = new Command("connect")
@@ -45,6 +48,7 @@ async function listen(options: ProxyOptions, dst: Endpoint): Promise<Opened> {
 }
 
 async function relay(opened: Opened, progress: boolean): Promise<void> {
+  process.once("SIGHUP", hangUp);
   const native = relayStdio(opened);
   const stream = native === null ? new ProxyStream(opened) : null;
   const shown = progress ? showProgress(() => (native ?? (stream as ProxyStream)).carried) : null;
@@ -52,8 +56,17 @@ async function relay(opened: Opened, progress: boolean): Promise<void> {
     if (native !== null) return await native.done;
     await joined(stream as ProxyStream);
   } finally {
+    process.off("SIGHUP", hangUp);
     shown?.end();
   }
+}
+
+/**
+ * ssh ends its ProxyCommand so, having closed standard input: what it said last is still to be sent, and an end is to be
+ * told from a reset in the proxy's audit. A second one, or the time, ends us at once.
+ */
+function hangUp(): void {
+  setTimeout(() => process.kill(process.pid, "SIGHUP"), HANG_UP_GRACE).unref();
 }
 
 async function joined(stream: ProxyStream): Promise<void> {

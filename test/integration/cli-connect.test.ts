@@ -127,6 +127,29 @@ test("connect joins standard input and output to the destination", async (t) => 
     assert.match(child.stderr(), /^gssocks: the connection to the proxy broke: [^\n]*\n$/);
   });
 
+  await t.test("a hang-up behind the end of its input, as ssh does it: both ends end in order", async () => {
+    const { origin, args } = await destination((socket) => {
+      socket.write("here\n");
+      socket.once("end", () => socket.end("behind the signal\n")).resume();
+    });
+    const child = await start(process.execPath, [CLI, ...args], { env: realm.env, test: t });
+    await child.waitForLine(/^here$/);
+    process.kill(child.pid, "SIGHUP");
+    child.stdin.end("last words");
+    assert.deepEqual(await child.exited, { code: 0, signal: null });
+    assert.equal(child.stdout(), "here\nbehind the signal\n");
+    const record = await proxy.audit(({ destination }) => destination === `127.0.0.1:${origin.port}`);
+    assert.deepEqual([record.outcome, record.bytesUp], ["completed", "last words".length]);
+  });
+
+  await t.test("a hang-up that nothing comes of", async () => {
+    const { args } = await destination((socket) => socket.write("here\n"));
+    const child = await start(process.execPath, [CLI, ...args], { env: realm.env, test: t });
+    await child.waitForLine(/^here$/);
+    process.kill(child.pid, "SIGHUP");
+    assert.deepEqual(await child.exited, { code: null, signal: "SIGHUP" });
+  });
+
   await t.test("a proxy that does not answer", async () => {
     const { origin } = await destination(() => {});
     const args = ["connect", "127.0.0.1", "9", "--proxy", `localhost:${origin.port}`, "--timeout", "0.2"];
