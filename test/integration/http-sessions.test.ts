@@ -101,38 +101,34 @@ test("a kept connection does not keep the server", async (t) => {
   assert.equal((await proxy.exited).code, 0);
 });
 
-test("limits and deadlines of HTTP clients", async (t) => {
-  const { proxy } = await proxiedRealm(t, {
-    listeners: LISTENERS,
-    timeouts: { connect: "1s" },
-    limits: { sessions: 3, perSource: { sessionsPerMinute: 12 } },
-  });
-  const origin = await HttpOrigin.start(t);
+test("a destination that does not answer in time", async (t) => {
+  const { proxy } = await proxiedRealm(t, { listeners: LISTENERS, timeouts: { connect: "1s" } });
   const dialed = await UnacceptingOrigin.start();
   t.after(() => dialed.stop());
+  const wire = await HttpWire.connect(proxy.port);
+  const { status, body } = await wire.ask([`GET http://127.0.0.1:${dialed.port}/ HTTP/1.1`, "Host: a"]);
+  assert.equal(status, 504);
+  assert.match(body, /\n(?:CONNECT|DIAL)_TIMEOUT: /);
+  wire.client.socket.end();
+  await wire.client.farewell();
+});
+
+test("a connection has its place while it is open, and every request counts", async (t) => {
+  const limits = { sessions: 3, perSource: { sessionsPerMinute: 12 } };
+  const { proxy } = await proxiedRealm(t, { listeners: LISTENERS, limits });
+  const origin = await HttpOrigin.start(t);
   const get = [`GET http://127.0.0.1:${origin.port}/ HTTP/1.1`, "Host: a"];
-
-  await t.test("a destination that does not answer", async () => {
-    const wire = await HttpWire.connect(proxy.port);
-    const { status, body } = await wire.ask([`GET http://127.0.0.1:${dialed.port}/ HTTP/1.1`, "Host: a"]);
-    assert.equal(status, 504);
-    assert.match(body, /\n(?:CONNECT|DIAL)_TIMEOUT: /);
-    wire.client.socket.end();
-    await wire.client.farewell();
-  });
-
-  await t.test("a connection has its place while it is open, and every request counts", async () => {
-    const wires = await Promise.all([1, 2, 3].map(() => HttpWire.connect(proxy.port)));
-    for (const wire of wires) assert.equal((await wire.ask(get)).status, 200);
-    const fourth = await HttpWire.connect(proxy.port);
-    assert.equal((await fourth.client.farewell()).how, "reset");
-    await proxy.waitForLog(({ msg, limit }) => msg === "connection refused" && limit === "limits.sessions");
-    const [first] = wires as [HttpWire];
-    const statuses: number[] = [];
-    // One to the destination that does not answer, three by those that are kept: eight are left.
-    for (let each = 0; each < 9; each += 1) statuses.push((await first.ask(get)).status);
-    assert.deepEqual(statuses, [...Array(8).fill(200), 503]);
-    assert.equal((await first.client.farewell()).how, "end");
-    for (const wire of wires) wire.client.socket.destroy();
-  });
+  const wires = await Promise.all([1, 2, 3].map(() => HttpWire.connect(proxy.port)));
+  for (const wire of wires) assert.equal((await wire.ask(get)).status, 200);
+  // The reset may be quicker than the connection.
+  const fourth = await HttpWire.connect(proxy.port).catch((error: NodeJS.ErrnoException) => error.code);
+  const how = fourth instanceof HttpWire ? (await fourth.client.farewell()).how : fourth;
+  assert.match(String(how), /reset/i);
+  await proxy.waitForLog(({ msg, limit }) => msg === "connection refused" && limit === "limits.sessions");
+  const [first] = wires as [HttpWire];
+  const statuses: number[] = [];
+  for (let each = 0; each < 10; each += 1) statuses.push((await first.ask(get)).status);
+  assert.deepEqual(statuses, [...Array(9).fill(200), 503]);
+  assert.equal((await first.client.farewell()).how, "end");
+  for (const wire of wires) wire.client.socket.destroy();
 });
