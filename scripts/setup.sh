@@ -30,7 +30,8 @@ tests=$(
   openssh-server         # ... to an sshd the test starts
   netcat-openbsd ncat    # clients of SOCKS without GSS-API ...
   curl socat             # ... and the same
-  wget                   # a client of HTTP proxies
+  wget                   # a client of HTTP proxies ...
+  chromium               # ... and the same, a browser that has tickets
   proxychains4           # ... and the same, in front of a program that knows no proxy
   python3-socks          # ... and the same, UDP too (PySocks)
   tnftp                  # BIND, by an ftp client in active mode (and Dante's library, which is fetched) ...
