@@ -359,7 +359,12 @@ test("what a listener's methods need", () => {
   const clear =
     "passwords would cross the network in clear: add tls, listen on loopback, or say acceptClearTextPasswords: true";
   const tls = "tls: { certificate: /c, key: /k }";
+  const sealed =
+    "no client could be let in: HTTP has the method gssapi (Negotiate) only where gssapi.protectionLevels contain none";
   const table: [listener: string, problem: string | null][] = [
+    ['address: "*:1080", http: true', `1|listeners[0].http|${sealed}`],
+    ['address: "*:1080", http: true, gssapi: { protectionLevels: [integrity, none] }', null],
+    ['address: "*:1080", http: true, sources: [{ from: [10.0.0.0/8], methods: [none] }]', null],
     ['address: "*:1080", methods: [password]', `1|listeners[0].methods|${clear}`],
     [
       'address: "*:1080", sources: [{ from: [10.0.0.0/8], methods: [password] }]',
