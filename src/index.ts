@@ -14,17 +14,23 @@ export {
   udpAssociate,
 } from "./client/socks-client.js";
 export type { UdpAssociation } from "./client/udp-association.js";
+export {
+  type CreateServerOptions,
+  createServer,
+  type EmbeddedServer,
+  type EmbeddedServerEvents,
+} from "./embed/create-server.js";
+export type { VerifyPassword } from "./embed/own-passwords.js";
 export * from "./errors.js";
 export { Credential } from "./gss/credential.js";
-export { Name } from "./gss/name.js";
-export { SecurityContext } from "./gss/security-context.js";
 export type {
   AuditDecision,
-  AuditGate,
   AuditRecord,
   AuditSession,
   Observer,
   ServerEvent,
 } from "./observability/events.js";
 export type { AgreedLevel, ProtectionLevel } from "./protocol/protection-level.js";
-export { type ListenerOptions, Server, type ServerOptions } from "./server/server.js";
+export type { AuthorizeRequest, Authorizer } from "./server/authorizer.js";
+export type { ReloadOutcome } from "./server/reload-outcome.js";
+export type { SessionInfo } from "./server/session-info.js";

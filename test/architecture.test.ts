@@ -47,6 +47,7 @@ const LAYERS: Readonly<Record<string, Layer>> = {
   },
   client: { uses: ["gss", "protocol", "relay"], types: ["observability/events"] },
   cli: { uses: ["*"] },
+  embed: { uses: ["server", "auth", "config", "cli/server-options"], types: ["observability/events"] },
   undici: { uses: ["client"] },
   index: { uses: ["*"] },
 };

@@ -264,5 +264,7 @@ function withKeytab(passwords: PasswordsConfig, keytab: string | undefined): Pas
  * `metrics` and `control` null are none.
  */
 export type Config = z.output<typeof configSchema>;
+/** What the file holds: what may be left out is optional, and durations are texts. */
+export type ConfigInput = z.input<typeof configSchema>;
 export type ListenerConfig = Config["listeners"][number];
 export type IdentdConfig = NonNullable<Config["identd"]>;

@@ -19,6 +19,7 @@ import { UdpAssociation } from "../relay/udp-associate.js";
 import { Association, type AssociationTimeouts } from "./association.js";
 import { AssociationDestinations } from "./association-destinations.js";
 import { type Authorized, DeniedError, NoSourceError, sourceFor } from "./authorize.js";
+import type { Authorizer } from "./authorizer.js";
 import { isVerified, Judge } from "./judge.js";
 import { type Decided, judgement } from "./judgement.js";
 import { LimitError, type Limits } from "./limits.js";
@@ -62,6 +63,7 @@ export interface CommandSettings {
 export interface CommandOptions {
   commands: CommandSettings;
   ruleset: Ruleset;
+  authorizer: Authorizer | null;
   resolver: Resolver;
   outgoing: OutgoingConnections;
   upstreams: Upstreams;

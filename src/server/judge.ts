@@ -8,12 +8,15 @@ import { type Endpoint, plainAddress } from "../protocol/address.js";
 import type { Resolver } from "../relay/resolver.js";
 import type { Way } from "../relay/udp-destinations.js";
 import { type Asker, type Authorized, authorize, type Resolve } from "./authorize.js";
+import { type Authorizer, consult } from "./authorizer.js";
 import { allows, elsewhereDenial, firstDenial, type Grant, grantOf, RulesChangedError } from "./grant.js";
 
 export interface JudgeOptions {
   /** Those in force whenever it is looked. */
   readonly ruleset: Ruleset;
   readonly resolver: Resolver;
+  /** Has a word on what the rules allow; null: nobody has. */
+  readonly authorizer: Authorizer | null;
 }
 
 export interface Asked {
@@ -54,7 +57,7 @@ export class Judge {
     for (;;) {
       const { ruleset } = this.#options;
       const asker = await this.#asker();
-      const judged = await authorize(ruleset, dst, asker, resolve).catch((error: Error) => error);
+      const judged = await this.#authorize(dst, asker, resolve).catch((error: Error) => error);
       if (ruleset !== this.#options.ruleset) continue;
       if (judged instanceof Error) throw judged;
       // From here on a change of the rules finds it.
@@ -65,7 +68,14 @@ export class Judge {
 
   /** A destination of an association. Who asks sees to it that it is asked again when the rules change. */
   async datagrams(dst: Endpoint): Promise<Authorized> {
-    return authorize(this.#options.ruleset, dst, await this.#asker(), this.#resolve);
+    return this.#authorize(dst, await this.#asker(), this.#resolve);
+  }
+
+  async #authorize(dst: Endpoint, asker: Asker, resolve: Resolve): Promise<Authorized> {
+    const { ruleset, authorizer } = this.#options;
+    const judged = await authorize(ruleset, dst, asker, resolve);
+    if (authorizer !== null) await consult(authorizer, this.#asked, dst, asker, judged);
+    return judged;
   }
 
   /** A peer of BIND's, where any may come that the rules allow. */

@@ -14,6 +14,7 @@ import { listenerAddressText } from "../protocol/listener-address.js";
 import { reset } from "../relay/cut-off.js";
 import { Resolver } from "../relay/resolver.js";
 import { Accounts } from "./accounts.js";
+import type { Authorizer } from "./authorizer.js";
 import { ClientSession, type ClientSessionOptions } from "./client-session.js";
 import type { CommandSettings } from "./command.js";
 import type { ConnectionOptions } from "./connection.js";
@@ -54,6 +55,8 @@ export interface ServerOptions extends CommandSettings {
   /** Where `gssocks identd` asks us; null for nowhere. */
   identd: IdentdSocketOptions | null;
   rules: readonly Rule[];
+  /** Has a word on what the rules allow. */
+  authorizer?: Authorizer;
   /** false: a rule's networks match the addresses that clients ask for, and no name's. Default true. */
   networksMatchNames?: boolean;
   /** Opens those that rules lead to (`via`); null where none does. */
@@ -244,6 +247,9 @@ export class Server {
       fastPath,
       get ruleset() {
         return inForce().ruleset;
+      },
+      get authorizer() {
+        return inForce().options.authorizer ?? null;
       },
       resolver: this.#resolver,
       commands: { commands, bind, udp },

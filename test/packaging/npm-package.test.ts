@@ -73,9 +73,9 @@ test("the package", async (t) => {
     const source = path.join(project.directory, "consumer.ts");
     await writeFile(
       source,
-      `import { connect, GssocksError, Server, type ServerOptions } from "gssocks";
-const options: ServerOptions["rules"] | undefined = undefined;
-const server: typeof Server = Server;
+      `import { type CreateServerOptions, connect, createServer, GssocksError } from "gssocks";
+const options: CreateServerOptions = { rules: [{ allow: { to: ["10.0.0.0/8"] } }] };
+const server = createServer(options);
 // @ts-expect-error: no proxy is named
 connect({});
 console.log(options, server, GssocksError.name);

@@ -43,6 +43,7 @@ class Court {
         return court.ruleset;
       },
       resolver,
+      authorizer: null,
     };
     this.judge = new Judge(options, {
       command,
