@@ -57,7 +57,7 @@ export class Judge {
     for (;;) {
       const { ruleset } = this.#options;
       const asker = await this.#asker();
-      const judged = await this.#authorize(dst, asker, resolve).catch((error: Error) => error);
+      const judged = await this.#authorize(ruleset, dst, asker, resolve).catch((error: Error) => error);
       if (ruleset !== this.#options.ruleset) continue;
       if (judged instanceof Error) throw judged;
       // From here on a change of the rules finds it.
@@ -68,11 +68,11 @@ export class Judge {
 
   /** A destination of an association. Who asks sees to it that it is asked again when the rules change. */
   async datagrams(dst: Endpoint): Promise<Authorized> {
-    return this.#authorize(dst, await this.#asker(), this.#resolve);
+    return this.#authorize(this.#options.ruleset, dst, await this.#asker(), this.#resolve);
   }
 
-  async #authorize(dst: Endpoint, asker: Asker, resolve: Resolve): Promise<Authorized> {
-    const { ruleset, authorizer } = this.#options;
+  async #authorize(ruleset: Ruleset, dst: Endpoint, asker: Asker, resolve: Resolve): Promise<Authorized> {
+    const { authorizer } = this.#options;
     const judged = await authorize(ruleset, dst, asker, resolve);
     if (authorizer !== null) await consult(authorizer, this.#asked, dst, asker, judged);
     return judged;
