@@ -10,7 +10,7 @@ const SOURCE = new URL("src/", ROOT);
 const text = readFileSync(new URL("docs/library.md", ROOT), "utf8");
 
 /** Texts in capitals that are no codes of ours: the addon's, the C library's, Node's and RFC 2744's. */
-const OTHERS = /^(?:ERR|GSS_S|EAI|HPE)_/;
+const OTHERS = /^(?:(?:ERR|GSS_S|EAI|HPE)_|(?:HOST_NOT_FOUND|NO_DATA)$)/;
 /** Told to the callers of these files as another code, or to servers alone. */
 const INSIDE = ["NO_METHODS", "NO_USERNAME"];
 
