@@ -26,6 +26,11 @@ const CONTENTS = [
   /^dist\/gssocks\.schema\.json$/,
   /^dist\/man\/man[158]\/gssocks[a-z.-]*\.[158]$/,
   /^dist\/completions\/(_gssocks|gssocks\.bash|gssocks\.fish)$/,
+  // What a service needs, and what there is to read.
+  /^packaging\/systemd\/(user\/)?gssocks[a-z-]*\.(service|socket|sysusers)$/,
+  /^packaging\/logrotate\/gssocks$/,
+  /^docs\/[a-z-]+\.md$/,
+  /^docs\/audit\.schema\.json$/,
   // The addon, for who has no compiler …
   /^prebuilds\/gssocks-linux-(x64|arm64)\/node-napi-v8\.node$/,
   // … and to be built.
