@@ -38,13 +38,13 @@ cross() {
   codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
   mkdir -p .cache
   [[ -d $root ]] || scripts/unpack-debian.sh --architecture arm64 "$root" "$codename" \
-    krb5-multidev libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libcom-err2 libkeyutils1
+    krb5-multidev comerr-dev libgssapi-krb5-2 libkrb5-3 libk5crypto3 libkrb5support0 libcom-err2 libkeyutils1
   # Its libraries need each other, which the linker looks for where it is told.
   local libraries=$root/usr/lib/aarch64-linux-gnu
   PKG_CONFIG_LIBDIR=$libraries/pkgconfig PKG_CONFIG_SYSROOT_DIR=$root \
     node_modules/.bin/cmake-js compile --arch arm64 -O build-arm64 \
     --CDCMAKE_SYSTEM_NAME=Linux --CDCMAKE_SYSTEM_PROCESSOR=aarch64 --CDCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ \
-    --CDCMAKE_MODULE_LINKER_FLAGS="-Wl,-rpath-link,$libraries:$root/lib/aarch64-linux-gnu" \
+    --CDCMAKE_MODULE_LINKER_FLAGS="-L$libraries -Wl,-rpath-link,$libraries:$root/lib/aarch64-linux-gnu" \
     --CDGSSOCKS_HAVE_IPSEC_MB=OFF
   place build-arm64/Release/gssocks.node arm64 aarch64-linux-gnu-
 }

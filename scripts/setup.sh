@@ -59,6 +59,7 @@ tests=$(
   tcsh                   # gssocks env, for csh
   libpacparser1          # pactester, a reader of PAC files that others wrote
   logrotate              # files of log and audit trail
+  debootstrap            # a Debian of its own for the package (scripts/test-packages.sh)
   krb5-pkinit            # anonymous tickets (kinit -n)
   gss-ntlmssp            # NTLMSSP, a mechanism that is a plugin of the GSS-API library
 PACKAGES

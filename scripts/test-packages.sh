@@ -2,7 +2,7 @@
 # Tries the packages as their users have them: the npm package under other versions of Node and where its addon does not
 # load (test/packages/npm.ts), the Debian package in a fresh Debian 13 with a systemd of its own (test/packages/debian.ts).
 # Needs root, `scripts/setup.sh --test` to have run, the npm registry, and on the first run Debian's mirror.
-# Arguments: npm, debian; both by default.
+# An argument, npm or debian: that one alone.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 cache=$PWD/.cache
@@ -26,10 +26,12 @@ npm_package() {
 
 debian_package() {
   # What the package depends on, and what its service is tried with.
-  local base=$cache/debian-13 mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  local base=$cache/debian-13 codename mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   if [[ ! -e $base ]]; then
-    command -v debootstrap >/dev/null || apt-get install -qq -y --no-install-recommends debootstrap
-    mirror=$(apt-get indextargets --format "\$(COMPONENT) \$(REPO_URI)" 'Created-By: Packages' | awk '$1 == "main" { print $2; exit }')
+    # From where this machine gets its own release.
+    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    mirror=$(apt-get indextargets --format "\$(RELEASE) \$(COMPONENT) \$(REPO_URI)" 'Created-By: Packages' |
+      awk -v codename="$codename" '$1 == codename && $2 == "main" { print $3; exit }')
     rm -rf "$base.new"
     debootstrap --variant=minbase --keyring="$keyring" \
       --include=nodejs,libgssapi-krb5-2,systemd-sysv,logrotate trixie "$base.new" "$mirror" >"$cache/debootstrap.log" || {
@@ -52,5 +54,16 @@ debian_package() {
     'ip link set lo up; exec node --test --enable-source-maps dist/test/packages/debian.js'
 }
 
-[[ $# -gt 0 ]] || set -- npm debian
-for each in "$@"; do "${each}_package"; done
+if [[ $# -eq 1 ]]; then
+  "${1}_package"
+  exit
+fi
+# Side by side: the one builds while the other waits for Debian.
+log=$(mktemp)
+scripts/test-packages.sh npm >"$log" 2>&1 &
+status=0
+scripts/test-packages.sh debian || status=1
+wait $! || status=1
+cat "$log"
+rm "$log"
+exit $status
