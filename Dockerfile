@@ -18,7 +18,7 @@ ARG DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends ca-certificates g++ make cmake pkg-config libkrb5-dev \
     $(apt-cache --names-only search '^libipsec-mb-dev$' | cut -d ' ' -f 1) \
-  && rm -rf /var/lib/apt/lists/*
+  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY --from=node /usr/local /usr/local
 WORKDIR /src
 COPY package.json package-lock.json binding-options.cjs ./
@@ -31,7 +31,7 @@ RUN CMAKE_BUILD_PARALLEL_LEVEL=$(nproc) node_modules/.bin/cmake-js compile && st
 COPY tsconfig.json ./
 COPY scripts/clean.mjs scripts/write-schema.mjs scripts/
 COPY src src
-RUN npm run build:ts
+RUN npm run build:ts && find dist -name '*.map' -delete
 # What it needs of Debian to run: the libraries that the addon is linked with, and the one that it opens itself.
 RUN { ldd build/Release/gssocks.node | sed -n 's/.* => \([^ ]*\) .*/\1/p' | xargs -n 1 realpath | xargs dpkg-query -S | cut -d : -f 1; \
     dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' 'libipsec-mb[0-9]*' 2>/dev/null | sed -n 's/ installed$//p'; } \
@@ -51,7 +51,7 @@ ARG DEBIAN_FRONTEND=noninteractive
 COPY --from=build /src/runtime-packages /tmp/
 RUN apt-get update \
   && xargs apt-get install --yes --no-install-recommends </tmp/runtime-packages \
-  && rm -rf /var/lib/apt/lists/* /tmp/runtime-packages \
+  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /tmp/runtime-packages \
   && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin gssocks \
   && install -d -o gssocks -g gssocks -m 700 /run/gssocks
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
@@ -65,7 +65,7 @@ RUN sed -i 's/^Suites: trixie trixie-updates$/& trixie-backports/' /etc/apt/sour
   && apt-get update \
   && apt-get install --yes --no-install-recommends krb5-user openssh-client \
   && apt-get install --yes --no-install-recommends --target-release trixie-backports curl \
-  && rm -rf /var/lib/apt/lists/* \
+  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
   && usermod --login alice --home /home/alice --shell /bin/bash gssocks \
   && mkdir -p /opt/client/node_modules && ln -s /opt/gssocks /opt/client/node_modules/gssocks
 COPY containers/client /opt/client
@@ -80,7 +80,7 @@ FROM ${DEBIAN_IMAGE} AS origin
 ARG DEBIAN_FRONTEND=noninteractive
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends openssh-server libgssapi-krb5-2 \
-  && rm -rf /var/lib/apt/lists/* /etc/ssh/ssh_host_* \
+  && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /etc/ssh/ssh_host_* \
   && useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /bin/bash alice
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
 COPY containers/origin /opt/origin

@@ -20,7 +20,7 @@ fi
 
 # A project, images and a network of its own, whatever else the engine does.
 export COMPOSE_PROJECT_NAME=gssocks-test-$$ GSSOCKS_TAG=test-$$ COMPOSE_FILE=docker-compose.yml:test/containers/override.yaml
-export COMPOSE_PROFILES=client BUILDX_GIT_INFO=0
+export COMPOSE_PROFILES=client,cluster,observe BUILDX_GIT_INFO=0
 work=$(mktemp -d .cache/containers.XXXXXX)
 clean_up() {
   docker compose --progress quiet down --volumes --rmi local --timeout 0 >"$work/down.log" 2>&1 || cat "$work/down.log" >&2
