@@ -25,7 +25,9 @@ export function start(...args) {
       };
       waiting.add(wait);
       for (const each of lines) wait(each);
-      ended.then(() => reject(new Error(`no line ${pattern} of docker ${args.join(" ")}:\n${lines.join("\n")}`)));
+      ended.then(() =>
+        reject(new Error(`no line ${pattern} of docker ${args.join(" ")}:\n${lines.join("\n")}`)),
+      );
     });
   return { stdin: child.stdin, lines, line, ended, stop: () => child.kill("SIGTERM") };
 }
@@ -80,7 +82,9 @@ export async function health(service, wanted, begin = async () => {}) {
     if (state.trim() === wanted) return;
     const past = events.lines.length;
     await new Promise((resolve, reject) => {
-      events.line({ test: (line) => line === `health_status: ${wanted}` && events.lines.length > past }).then(resolve, reject);
+      events
+        .line({ test: (line) => line === `health_status: ${wanted}` && events.lines.length > past })
+        .then(resolve, reject);
     });
   } finally {
     events.stop();

@@ -48,7 +48,14 @@ for (const service of SERVICES) {
     assert.deepEqual(Object.keys(host.PortBindings ?? {}), []);
     assert.equal(config.User, "10001:10001");
     // And as the kernel has it, of the process that serves.
-    const status = await compose("exec", "-T", service, "sh", "-c", "cat /proc/1/status; touch /x 2>&1 || true");
+    const status = await compose(
+      "exec",
+      "-T",
+      service,
+      "sh",
+      "-c",
+      "cat /proc/1/status; touch /x 2>&1 || true",
+    );
     assert.match(status, /^Uid:\t10001\t10001\t10001\t10001$/m);
     assert.match(status, /^CapBnd:\t0{16}$/m);
     assert.match(status, /^NoNewPrivs:\t1$/m);
@@ -57,7 +64,8 @@ for (const service of SERVICES) {
 }
 
 test("each has its own keys and no others", async () => {
-  const names = async (text) => [...new Set([...text.matchAll(/^ *\d+ (\S+@\S+)$/gm)].map(([, name]) => name))].sort();
+  const names = async (text) =>
+    [...new Set([...text.matchAll(/^ *\d+ (\S+@\S+)$/gm)].map(([, name]) => name))].sort();
   const keys = (file) => compose("exec", "-T", "kdc", "klist", "-k", file).then(names);
   assert.deepEqual(await keys("/keytab/proxy/krb5.keytab"), [
     "rcmd/proxy.example.test@EXAMPLE.TEST",

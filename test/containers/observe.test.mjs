@@ -30,7 +30,9 @@ test("the proxy is found and read", async () => {
   await client("demo");
   await eventually(async () => {
     const { activeTargets } = await ask("targets");
-    return activeTargets.some(({ health, scrapeUrl }) => health === "up" && scrapeUrl.endsWith(":9464/metrics"));
+    return activeTargets.some(
+      ({ health, scrapeUrl }) => health === "up" && scrapeUrl.endsWith(":9464/metrics"),
+    );
   });
 });
 
@@ -46,7 +48,10 @@ test("the alerts are taken", async () => {
 
 test("each question of the dashboard has an answer", async () => {
   const dashboard = JSON.parse(
-    readFileSync(new URL("../../containers/observe/grafana/dashboards/gssocks.json", import.meta.url), "utf8"),
+    readFileSync(
+      new URL("../../containers/observe/grafana/dashboards/gssocks.json", import.meta.url),
+      "utf8",
+    ),
   );
   await eventually(async () => (await query("sum(rate(gssocks_sessions_opened_total[1m]))")).length > 0);
   for (const { title, targets } of dashboard.panels) {

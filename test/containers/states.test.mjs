@@ -11,13 +11,17 @@ const ask = (page) => [
 
 test("without its keytab the proxy is alive and not ready; with it, it is again", async (t) => {
   assert.match(await compose(...ask("readyz")), /^200/);
-  const move = (from, to) => compose("exec", "-T", "kdc", "mv", `/keytab/proxy/${from}`, `/keytab/proxy/${to}`);
+  const move = (from, to) =>
+    compose("exec", "-T", "kdc", "mv", `/keytab/proxy/${from}`, `/keytab/proxy/${to}`);
   t.after(() => move("away", "krb5.keytab").catch(() => {}));
   await health("proxy", "unhealthy", () => move("krb5.keytab", "away"));
   assert.match(await compose(...ask("readyz")), /^503 .*keytab/s);
   assert.match(await compose(...ask("healthz")), /^200/);
   await health("proxy", "healthy", () => move("away", "krb5.keytab"));
-  assert.match(await client("sh", "-c", "echo alice-password | kinit alice && kvno rcmd/proxy.example.test"), /kvno = /);
+  assert.match(
+    await client("sh", "-c", "echo alice-password | kinit alice && kvno rcmd/proxy.example.test"),
+    /kvno = /,
+  );
 });
 
 test("`gssocks sessions` and `gssocks reload` work in the container", async () => {
@@ -49,7 +53,9 @@ test("docker stop: open sessions go on until they end, new ones are refused, the
 
   const { State: state } = await inspect("proxy");
   assert.equal(state.ExitCode, 0);
-  const records = (await logOf("proxy")).filter(({ type, destination }) => type === "session" && destination === "origin.example.test:7");
+  const records = (await logOf("proxy")).filter(
+    ({ type, destination }) => type === "session" && destination === "origin.example.test:7",
+  );
   assert.equal(records.at(-1).outcome, "completed");
   await docker("start", await containerOf("proxy"));
   await health("proxy", "healthy");

@@ -50,7 +50,9 @@ test("10 MB to the echo and back", async (t) => {
 test("curl at the listener of level none", async (t) => {
   const env = await ticket(t, "alice");
   const args = ["--silent", "--show-error", "--include", "--socks5-gssapi", `http://${ORIGIN}/`];
-  const { code, stdout, stderr } = await run("curl", ["--socks5-hostname", `${PROXY}:1081`, ...args], { env });
+  const { code, stdout, stderr } = await run("curl", ["--socks5-hostname", `${PROXY}:1081`, ...args], {
+    env,
+  });
   assert.equal(code, 0, stderr);
   assertUnharmed(stdout);
   const sealed = await run("curl", ["--socks5-hostname", `${PROXY}:1080`, ...args], { env });
@@ -70,7 +72,9 @@ test("ssh with gssocks as its ProxyCommand, and the same ticket at the origin", 
   };
   const given = Object.entries(options).flatMap(([key, value]) => ["-o", `${key}=${value}`]);
   const command = "id -un; hostname; exit 42";
-  const { code, stdout, stderr } = await run("ssh", ["-F", "none", ...given, `alice@${ORIGIN}`, command], { env });
+  const { code, stdout, stderr } = await run("ssh", ["-F", "none", ...given, `alice@${ORIGIN}`, command], {
+    env,
+  });
   assert.equal(code, 42, stderr);
   assert.equal(String(stdout), `alice\n${ORIGIN}\n`);
 });
@@ -84,7 +88,11 @@ test("the library", async (t) => {
   });
   assert.equal(stream.session.initiator, "alice@EXAMPLE.TEST");
   assert.equal(stream.session.level, "confidentiality");
-  const request = http.get({ host: ORIGIN, createConnection: () => stream, headers: { connection: "close" } });
+  const request = http.get({
+    host: ORIGIN,
+    createConnection: () => stream,
+    headers: { connection: "close" },
+  });
   const [response] = await once(request, "response");
   const page = Buffer.concat(await response.toArray());
   assert.equal(

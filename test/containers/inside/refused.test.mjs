@@ -5,7 +5,10 @@ import { test } from "node:test";
 import { connect, ticket } from "./support.mjs";
 
 test("without a ticket", async () => {
-  const { code, stdout, stderr } = await connect(80, { ...process.env, KRB5CCNAME: "FILE:/tmp/no-such-ticket" });
+  const { code, stdout, stderr } = await connect(80, {
+    ...process.env,
+    KRB5CCNAME: "FILE:/tmp/no-such-ticket",
+  });
   assert.equal(code, 1);
   assert.equal(stdout.length, 0);
   assert.match(stderr, /kinit/);
