@@ -1,5 +1,5 @@
 // docs/metrics.md against the metrics themselves: each is in the table with its type and labels, and nothing else is; the
-// names are as Prometheus wants them; the examples speak of metrics that there are.
+// names are as Prometheus wants them; the examples, the alerts and the dashboard speak of metrics that there are.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
@@ -82,15 +82,35 @@ test("the names are as Prometheus wants them", async () => {
   }
 });
 
-test("the examples are YAML, and speak of metrics that there are", async () => {
+/** @returns how many names of ours are in it, each of which there is */
+async function known(expr: string): Promise<number> {
   const there = await metrics();
+  const names: string[] = expr.match(/\bgssocks_\w+/g) ?? [];
+  for (const name of names) {
+    assert.ok(there.has(name) || there.has(name.replace(/_(?:bucket|count|sum)$/, "")), name);
+  }
+  return names.length;
+}
+
+test("the examples are YAML, and speak of metrics that there are", async () => {
   const examples = [...DOCS.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = ""]) => parse(text));
   assert.equal(examples.length, 2);
   const rules = examples.flatMap(({ groups = [] }) => groups).flatMap(({ rules }) => rules);
   assert.equal(rules.length, 3);
-  for (const { expr } of rules) {
-    const names: string[] = expr.match(/\bgssocks_\w+/g) ?? [];
-    assert.ok(names.length > 0, expr);
-    for (const name of names) assert.ok(there.has(name.replace(/_bucket$/, "")), name);
+  for (const { expr } of rules) assert.ok((await known(expr)) > 0, expr);
+});
+
+test("the dashboard and the alerts speak of metrics that there are", async () => {
+  const observe = new URL("../../../../containers/observe/", import.meta.url);
+  const dashboard = readFileSync(new URL("grafana/dashboards/gssocks.json", observe), "utf8");
+  const { panels } = JSON.parse(dashboard) as { panels: { title: string; targets: { expr: string }[] }[] };
+  assert.ok(panels.length > 5);
+  for (const { title, targets } of panels) {
+    for (const { expr } of targets) {
+      // Other metrics of the process stand beside ours, as process_resident_memory_bytes.
+      assert.ok((await known(expr)) > 0 || /\b(?:process|nodejs)_\w+|\bup\b/.test(expr), title);
+    }
   }
+  const alerts = readFileSync(new URL("prometheus/alerts.yml", observe), "utf8");
+  assert.ok((await known(alerts)) > 0);
 });
