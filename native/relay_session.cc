@@ -60,7 +60,7 @@ void RelaySession::Begin(Flow* flow, Held received, const Held& written,
   if (written.empty()) return;
   flow->pending.reset(new Chunk);
   flow->end = written.size();
-  std::memcpy(flow->pending->data, written.data(), written.size());
+  std::memcpy(flow->pending->data.get(), written.data(), written.size());
 }
 
 void RelaySession::Start(int epoll) {
@@ -139,7 +139,7 @@ void RelaySession::Advance(Flow* flow, Chunks* chunks, int64_t now) {
   if (flow->pending && !Flush(flow, chunks)) return;
   if (flow->ended) return End(flow);
   if (flow->not_before > now) return;
-  auto input = chunks->Take();
+  auto input = chunks->Take(bulk);
   const size_t length = Read(flow, input.get());
   if (length == 0) {
     chunks->Give(std::move(input));
@@ -172,7 +172,8 @@ size_t RelaySession::Read(Flow* flow, Chunk* chunk) {
   size_t count = 0;
   if (!flow->fresh) {
     Side* from = flow->from;
-    const ssize_t got = read(from->in(), chunk->data + kept, flow->piece);
+    const size_t piece = std::min(flow->piece, chunk->longest_read);
+    const ssize_t got = read(from->in(), chunk->data.get() + kept, piece);
     if (got < 0) {
       if (Blocked(errno))
         from->readable = false;
@@ -187,10 +188,10 @@ size_t RelaySession::Read(Flow* flow, Chunk* chunk) {
     }
     count = static_cast<size_t>(got);
     // Edge-triggered: less than was asked for is all there is, and what comes later is told.
-    if (count < flow->piece && !from->read_on && !from->always) from->readable = false;
+    if (count < piece && !from->read_on && !from->always) from->readable = false;
     if (flow->up && protection_) Add(&counters.sealed_up, count);
   }
-  if (kept > 0) std::memcpy(chunk->data, flow->kept.data(), kept);
+  if (kept > 0) std::memcpy(chunk->data.get(), flow->kept.data(), kept);
   // What was read before it came here has not been counted either.
   flow->taken = flow->fresh ? kept : count;
   flow->kept = {};
@@ -207,15 +208,15 @@ void RelaySession::Convert(Flow* flow, std::unique_ptr<Chunk> input, size_t leng
     flow->pending = std::move(input);
     return;
   }
-  auto output = chunks->Take();
-  flow->end = protection_->tokens.Seal(conf_, input->data, length, output->data);
+  auto output = chunks->TakeLike(*input);
+  flow->end = protection_->tokens.Seal(conf_, input->data.get(), length, output->data.get());
   Add(&counters.sealed_down, flow->end);
   flow->pending = std::move(output);
   chunks->Give(std::move(input));
 }
 
 void RelaySession::Open(Flow* flow, std::unique_ptr<Chunk> input, size_t length, Chunks* chunks) {
-  uint8_t* data = input->data;
+  uint8_t* data = input->data.get();
   const WrapTokens::Opened opened = protection_->tokens.Open(conf_required_, data, length);
   if (opened.major != GSS_S_COMPLETE) return Finish(RelayEnd::kBadToken, &client, opened.major);
   if (conf_required_ && !opened.conf_state) return Finish(RelayEnd::kNotConfidential, &client);
@@ -237,7 +238,7 @@ bool RelaySession::Flush(Flow* flow, Chunks* chunks) {
   Side* to = flow->to;
   while (flow->at < flow->end) {
     const size_t left = flow->end - flow->at;
-    const ssize_t put = write(to->out(), flow->pending->data + flow->at, left);
+    const ssize_t put = write(to->out(), flow->pending->data.get() + flow->at, left);
     if (put < 0) {
       if (errno == EINTR) continue;
       if (Blocked(errno))

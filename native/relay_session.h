@@ -19,6 +19,10 @@ namespace gssocks {
 /// the cache of its core, and nobody waits for more than one such piece of each other session.
 constexpr size_t kRelayRead = 131072;
 
+/// The same among those that carry bulk: long tokens are opened side by side, of which 128 KiB has one or
+/// two, and a reader is woken less often.
+constexpr size_t kRelayWideRead = 524288;
+
 /// So many octets in so many ms, and a session is one that carries bulk; quiet for so many, and it is no
 /// more.
 constexpr size_t kBulkOctets = 1 << 20;
@@ -29,25 +33,58 @@ constexpr uint64_t kBulkQuiet = 1000;
 class Chunk {
  public:
   static constexpr size_t kSize = 4 * 65536 + 4096 + kRelayRead;
-  uint8_t data[kSize];
+  explicit Chunk(size_t longest = kRelayRead)
+      : longest_read(longest), data(new uint8_t[kSize - kRelayRead + longest]) {
+    if (Wide()) wide_++;
+  }
+  ~Chunk() {
+    if (Wide()) wide_--;
+  }
+  Chunk(const Chunk&) = delete;
+  Chunk& operator=(const Chunk&) = delete;
+
+  bool Wide() const { return longest_read > kRelayRead; }
+  /// How many wide ones there are, of all threads.
+  static size_t wide() { return wide_; }
+
+  const size_t longest_read;
+  const std::unique_ptr<uint8_t[]> data;
+
+ private:
+  inline static std::atomic<size_t> wide_{0};
 };
 
 /// Chunks that no session holds at the moment; of one thread.
 class Chunks {
  public:
-  std::unique_ptr<Chunk> Take() {
-    if (free_.empty()) return std::unique_ptr<Chunk>(new Chunk);
-    auto chunk = std::move(free_.back());
-    free_.pop_back();
-    return chunk;
+  /// For a read. A wide one only where there may be two more: those that slow readers hold are few.
+  std::unique_ptr<Chunk> Take(bool wide) {
+    return Get(wide && Chunk::wide() + 2 <= kMostWide + wide_.size());
   }
+  /// For what comes of it.
+  std::unique_ptr<Chunk> TakeLike(const Chunk& other) { return Get(other.Wide()); }
   void Give(std::unique_ptr<Chunk> chunk) {
-    if (free_.size() < kKept) free_.push_back(std::move(chunk));
+    const bool wide = chunk->Wide();
+    auto& free = wide ? wide_ : free_;
+    if (free.size() < (wide ? kKeptWide : kKept)) free.push_back(std::move(chunk));
   }
 
  private:
   static constexpr size_t kKept = 64;
+  static constexpr size_t kKeptWide = 2;
+  /// Of all threads together.
+  static constexpr size_t kMostWide = 16;
+
+  std::unique_ptr<Chunk> Get(bool wide) {
+    auto& free = wide ? wide_ : free_;
+    if (free.empty()) return std::unique_ptr<Chunk>(new Chunk(wide ? kRelayWideRead : kRelayRead));
+    auto chunk = std::move(free.back());
+    free.pop_back();
+    return chunk;
+  }
+
   std::vector<std::unique_ptr<Chunk>> free_;
+  std::vector<std::unique_ptr<Chunk>> wide_;
 };
 
 /// Octets that are there before the first read.
@@ -191,8 +228,8 @@ class RelaySession {
     std::vector<std::shared_ptr<Rate>> rates{};
     /// By the last read.
     size_t taken = 0;
-    /// Of one read.
-    size_t piece = kRelayRead;
+    /// Of one read at most, for its rates' sake.
+    size_t piece = kRelayWideRead;
     /// Not to be read from before, for its rates' sake.
     int64_t not_before = 0;
   };
