@@ -6,6 +6,7 @@ import { relayStdio } from "../client/stdio-relay.js";
 import { type Endpoint, encodeEndpoint, formatEndpoint, parseHost } from "../protocol/address.js";
 import { CMD } from "../protocol/constants.js";
 import { parsePort } from "./host-port.js";
+import { tell } from "./output.js";
 import { showProgress } from "./progress.js";
 import { addProxyFlags, type ProxyFlags, proxyOptions } from "./proxy-flags.js";
 import { joinStdio } from "./stdio.js";
@@ -43,7 +44,7 @@ function open(options: ProxyOptions, dst: Endpoint): Promise<Opened> {
 
 async function listen(options: ProxyOptions, dst: Endpoint): Promise<Opened> {
   const { bnd, peer } = await bindThrough(options, { dst });
-  process.stderr.write(`listening on ${formatEndpoint(bnd)}\n`);
+  tell(`listening on ${formatEndpoint(bnd)}\n`);
   return peer;
 }
 

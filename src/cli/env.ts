@@ -4,6 +4,7 @@ import { parseListenAddress } from "../config/values.js";
 import { UsageError } from "../errors.js";
 import { parseNoProxy } from "../policy/no-proxy.js";
 import { listenerAddressText } from "../protocol/listener-address.js";
+import { print } from "./output.js";
 
 const SHELLS = ["sh", "csh", "fish"] as const;
 
@@ -24,7 +25,7 @@ export function envCommand(): Command {
     .addOption(new Option("--shell <name>", "whose language to print").choices(SHELLS).default("sh"))
     .option("--unset", "take the variables away instead", false)
     .action((flags: EnvFlags) => {
-      process.stdout.write(environmentText(flags));
+      print(environmentText(flags));
     });
 }
 

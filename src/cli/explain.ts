@@ -11,6 +11,7 @@ import { listenerAddressText } from "../protocol/listener-address.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { destinationOf, explain, explanationText, type Question } from "./explanation.js";
 import { parseHostPort } from "./host-port.js";
+import { print } from "./output.js";
 
 const DENIED = 1;
 
@@ -45,7 +46,7 @@ export function explainCommand(): Command {
       const text = flags.json
         ? `${JSON.stringify(explanation, infinite, 2)}\n`
         : explanationText(explanation);
-      process.stdout.write(text);
+      print(text);
       if (explanation.decision === "deny") process.exitCode = DENIED;
     });
 }

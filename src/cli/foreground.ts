@@ -8,6 +8,7 @@ import {
   logObserver,
 } from "../observability/logger.js";
 import { textLog } from "../observability/text-log.js";
+import { tell } from "./output.js";
 
 /** For programs, or for the person who looks at it. */
 export type LogFormat = "json" | "text";
@@ -68,7 +69,7 @@ function die(logger: Logger, destination: LogDestination, error: Error, finish: 
 
 /** Nobody may pass without a trace: without a log there is no service. */
 function logFailed(error: Error, finish: () => Promise<void>): void {
-  process.stderr.write(`gssocks: the log can't be written: ${error.message}\n`);
+  tell(`gssocks: the log can't be written: ${error.message}\n`);
   const end = () => process.exit(1);
   void finish().then(end, end);
 }

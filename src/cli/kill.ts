@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { askServer, ControlError } from "../control/control-client.js";
 import { askedSocket, type ControlOptions, controlCommand } from "./control-path.js";
+import { print } from "./output.js";
 
 interface KillOptions extends ControlOptions {
   user?: string;
@@ -19,7 +20,7 @@ export function killCommand(): Command {
     await askServer(askedSocket(options), { ask: "kill", ...request }, (item) => {
       if (!("ended" in item)) return;
       ended.add(item.ended);
-      process.stdout.write(`ended ${item.ended}\n`);
+      print(`ended ${item.ended}\n`);
     });
     if (user !== undefined && ended.size === 0)
       throw new ControlError("NO_SESSION", `${user} has no session`);

@@ -4,6 +4,7 @@ import { FastContext } from "../gss/fast-context.js";
 import { toError } from "../gss/gss-error.js";
 import { native } from "../gss/native.js";
 import { mechanismName, parseMechanism } from "../gss/oids.js";
+import { print } from "./output.js";
 
 /** Arcs 1 to 27 below 1.3.6.1.5.5.13 (RFC 5587 §3.1), without GSS_C_MA_. */
 const ATTRIBUTES = `
@@ -40,7 +41,7 @@ export function mechsCommand(): Command {
     .option("--json", "as a JSON array", false)
     .action(({ json }: { json: boolean }) => {
       const list = mechanisms();
-      process.stdout.write(json ? `${JSON.stringify(list, null, 2)}\n` : table(list));
+      print(json ? `${JSON.stringify(list, null, 2)}\n` : table(list));
     });
 }
 

@@ -6,6 +6,7 @@ import { Command, InvalidArgumentError } from "commander";
 import { makePasswordHash } from "../auth/password-hash.js";
 import { checkUserName, MAX_USERS_FILE_SIZE } from "../auth/users-file.js";
 import { ConfigError, GssocksError, UsageError } from "../errors.js";
+import { print, tell } from "./output.js";
 
 const LONGEST_PASSWORD = 255;
 
@@ -22,7 +23,7 @@ export function passwdCommand(): Command {
       const hash = flags.delete ? null : await makePasswordHash(await readPassword(name));
       const was = await replace(file, (text) => withUser(text, name, hash));
       const done = hash === null ? "deleted" : was ? "has a new password" : "added";
-      process.stdout.write(`${file}: ${name} ${done}\n`);
+      print(`${file}: ${name} ${done}\n`);
     });
 }
 
@@ -141,9 +142,9 @@ async function ask(...questions: readonly string[]): Promise<string[]> {
     const lines = terminal[Symbol.asyncIterator]();
     const answers: string[] = [];
     for (const question of questions) {
-      process.stderr.write(question);
+      tell(question);
       const answer = await lines.next();
-      process.stderr.write("\n");
+      tell("\n");
       if (answer.done) throw new UsageError("INTERRUPTED", "no password was given: nothing was changed");
       answers.push(answer.value);
     }

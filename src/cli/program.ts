@@ -9,6 +9,7 @@ import { forwardCommand } from "./forward.js";
 import { identdCommand } from "./identd.js";
 import { killCommand } from "./kill.js";
 import { mechsCommand } from "./mechs.js";
+import { print, tell } from "./output.js";
 import { passwdCommand } from "./passwd.js";
 import { reloadCommand } from "./reload.js";
 import { serveCommand } from "./serve.js";
@@ -23,6 +24,7 @@ export function createProgram(): Command {
     .description("A SOCKS proxy that lets people in with their Kerberos ticket")
     .version(version)
     .addHelpText("after", "\nExit status: 0 done, 1 failed, 2 bad command line or configuration.")
+    .configureOutput({ writeOut: print, writeErr: tell })
     .exitOverride();
   const add = (...commands: readonly Command[]) => {
     for (const command of commands) program.addCommand(command.copyInheritedSettings(program));

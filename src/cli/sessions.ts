@@ -3,6 +3,7 @@ import { type Command, Option } from "commander";
 import { askServer } from "../control/control-client.js";
 import type { SessionInfo } from "../server/session-info.js";
 import { askedSocket, type ControlOptions, controlCommand } from "./control-path.js";
+import { print } from "./output.js";
 import { table } from "./table.js";
 
 interface SessionsOptions extends ControlOptions {
@@ -26,8 +27,6 @@ export function sessionsCommand(): Command {
     .option("--watch", "again every two seconds")
     .action(async ({ json, user, watch, ...options }: SessionsOptions) => {
       const path = askedSocket(options);
-      // Whoever reads may have seen enough.
-      process.stdout.on("error", () => process.exit(0));
       const look = () => takeLook(path, user);
       let before = await look();
       do {
@@ -35,7 +34,7 @@ export function sessionsCommand(): Command {
         if (before.sessions.size > 0 || watch) await wait(watch ? BETWEEN_WATCHED : BETWEEN);
         const now = await look();
         const sessions = [...now.sessions.values()].map((session) => withRates(session, before, now));
-        if (json) for (const session of sessions) process.stdout.write(`${JSON.stringify(session)}\n`);
+        if (json) for (const session of sessions) print(`${JSON.stringify(session)}\n`);
         else show(sessions, watch ?? false);
         before = now;
       } while (watch);
@@ -106,7 +105,7 @@ function show(sessions: readonly Rated[], watched: boolean): void {
     ],
     rows,
   );
-  process.stdout.write(`${watched && process.stdout.isTTY ? CLEAR_SCREEN : ""}${text}`);
+  print(`${watched && process.stdout.isTTY ? CLEAR_SCREEN : ""}${text}`);
 }
 
 /** `59s`, `59m59s`, `23h59m`, `12d23h`. */

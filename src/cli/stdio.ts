@@ -5,12 +5,13 @@ import type { Writable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ProxyStream } from "../client/proxy-stream.js";
 import { GssocksError, NetworkError } from "../errors.js";
+import { outputFailed } from "./output.js";
 
 /** Standard input to the stream and the stream to standard output, each ending on its own. */
 export async function joinStdio(stream: ProxyStream): Promise<void> {
   const ended = await Promise.allSettled([
     pipeline(process.stdin, stream).catch(ignoreDestroyedInput),
-    pipeline(stream, standardOutput()).catch(outputFailed),
+    pipeline(stream, standardOutput()).catch(asOutputError),
   ]);
   const errors = ended.flatMap((each) => (each.status === "rejected" ? [each.reason as Error] : []));
   // Either failure breaks the other pipeline too; ours is the one that tells why.
@@ -31,10 +32,8 @@ function ignoreDestroyedInput(error: NodeJS.ErrnoException): void {
   if (error.code !== "ERR_STREAM_PREMATURE_CLOSE" || !process.stdin.destroyed) throw error;
 }
 
-function outputFailed(error: NodeJS.ErrnoException): never {
+function asOutputError(error: NodeJS.ErrnoException): never {
   if (error.code === "EPIPE") throw new NetworkError("OUTPUT_CLOSED", "standard output was closed");
   if (error.syscall !== "write" || error instanceof GssocksError) throw error;
-  throw new NetworkError("OUTPUT_FAILED", `standard output can't be written: ${error.message}`, {
-    cause: error,
-  });
+  throw outputFailed(error);
 }
