@@ -34,6 +34,7 @@ tests=$(
   chromium               # ... and the same, a browser that has tickets
   proxychains4           # ... and the same, in front of a program that knows no proxy
   python3-socks          # ... and the same, UDP too (PySocks)
+  git                    # ... and the same
   tnftp                  # BIND, by an ftp client in active mode (and Dante's library, which is fetched) ...
   python3-pyftpdlib      # ... and the server for it
   python3-prometheus-client # an independent reader of our metrics
