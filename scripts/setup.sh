@@ -35,6 +35,7 @@ tests=$(
   proxychains4           # ... and the same, in front of a program that knows no proxy
   python3-socks          # ... and the same, UDP too (PySocks)
   git                    # ... and the same
+  default-jdk-headless   # ... and the same, in Java
   tnftp                  # BIND, by an ftp client in active mode (and Dante's library, which is fetched) ...
   python3-pyftpdlib      # ... and the server for it
   python3-prometheus-client # an independent reader of our metrics
