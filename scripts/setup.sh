@@ -33,7 +33,8 @@ tests=$(
   wget                   # a client of HTTP proxies ...
   chromium               # ... and the same, a browser that has tickets
   proxychains4           # ... and the same, in front of a program that knows no proxy
-  python3-socks          # ... and the same, UDP too (PySocks)
+  python3-socks          # ... and the same, UDP too (PySocks) ...
+  python3-requests python3-dnspython # ... and by what builds on it
   git                    # ... and the same
   default-jdk-headless   # ... and the same, in Java
   tnftp                  # BIND, by an ftp client in active mode (and Dante's library, which is fetched) ...

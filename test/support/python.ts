@@ -1,4 +1,4 @@
-/** The Python peers, over packages of Debian's that share no code with us: python3-gssapi, PySocks, pyftpdlib. */
+/** The Python peers, over packages of Debian's that share no code with us: python3-gssapi, PySocks, requests, dnspython, pyftpdlib. */
 import { fileURLToPath } from "node:url";
 import { type Running, run, type StartOptions, start } from "./processes.js";
 
@@ -158,6 +158,25 @@ export interface PysocksJob {
 /** Runs PySocks for one exchange with an echo. */
 export async function pysocks(job: PysocksJob): Promise<{ echoed: number; error: string | null }> {
   const { stdout } = await run(python, [`${peers}pysocks.py`, JSON.stringify(job)], { env: quiet({}) });
+  return JSON.parse(stdout);
+}
+
+/** See test/interop/peers/through.py. */
+export type ThroughJob =
+  | {
+      way: "requests-socks5h" | "requests-socks4a" | "requests-http" | "urllib";
+      proxy?: Endpoint;
+      urls: readonly string[];
+      authority: string;
+    }
+  | { way: "dnspython"; proxy: Endpoint; names: readonly string[]; server: Endpoint };
+
+/** Fetches pages, or asks a DNS server, by programs of Python's. */
+export async function pythonThrough(
+  job: ThroughJob,
+  env: Readonly<Record<string, string>> = {},
+): Promise<unknown[]> {
+  const { stdout } = await run(python, [`${peers}through.py`, JSON.stringify(job)], { env: quiet(env) });
   return JSON.parse(stdout);
 }
 
