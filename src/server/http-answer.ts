@@ -20,11 +20,23 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   AUDIT_FULL: 503,
   KILLED: 503,
   SERVER_STOPPED: 503,
+  NO_TICKET: 503,
+  TICKET_EXPIRED: 503,
+  CONTEXT_EXPIRED: 503,
   TOO_MANY_LOOKUPS: 503,
   IDLE_TIMEOUT: 504,
   LOOKUP_TIMEOUT: 504,
   TOTAL_TIMEOUT: 504,
   LOOP: 508,
+};
+
+const EXPIRED = "the Kerberos ticket for the next proxy has expired: get a new one with kinit";
+
+/** In place of a reason that goes on inside, where whoever asks may be the one who can help: the user of a forwarder. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  NO_TICKET: "there is no Kerberos ticket for the next proxy: get one with kinit",
+  TICKET_EXPIRED: EXPIRED,
+  CONTEXT_EXPIRED: EXPIRED,
 };
 
 export function statusOf(error: GssocksError): number {
@@ -40,7 +52,8 @@ export function statusOf(error: GssocksError): number {
 /** Says code and reason, but for what goes on inside: that is for the log. */
 export function failure(error: GssocksError): Answer {
   const told = error instanceof PolicyError || error instanceof PeerError || error instanceof NetworkError;
-  return plainText(statusOf(error), told ? `${error.code}: ${error.message}` : error.code);
+  const reason = told ? error.message : REMEDIES[error.code];
+  return plainText(statusOf(error), reason === undefined ? error.code : `${error.code}: ${reason}`);
 }
 
 /** Whatever was wrong with it: why is for the log alone (RFC 1929 §2 tells no more, either). */
