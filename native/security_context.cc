@@ -4,6 +4,7 @@
 #include "chapters.h"
 #include "gss_raii.h"
 #include "handle.h"
+#include "impersonation.h"
 
 namespace gssocks {
 namespace {
@@ -209,18 +210,26 @@ class AcceptCall : public EstablishCall {
     if (GSS_ERROR(major) || (major & GSS_S_CONTINUE_NEEDED) != 0) return;
     // Each name costs MIT a library context or two: here that keeps no event loop waiting.
     info_.emplace();
-    if (auto failure = info_->Inquire(*context_.address())) Fail(std::move(*failure));
+    auto failure = info_->Inquire(*context_.address());
+    if (!failure && delegated_)
+      failure = InquireImpersonation(delegated_.get(), *context_.address(), &impersonation_);
+    if (failure) Fail(std::move(*failure));
   }
 
   Napi::Value Result(Napi::Env env) override {
     auto result = EstablishCall::Result(env).As<Napi::Object>();
     if (info_) result.Set("info", info_->ToObject(env));
     if (delegated_) result.Set("delegated", NewCredentialHandle(env, std::move(delegated_)));
+    if (!impersonation_.impersonator.empty()) {
+      result.Set("impersonator", impersonation_.impersonator);
+      result.Set("forwardable", impersonation_.forwardable);
+    }
     return result;
   }
 
   std::optional<ContextInfo> info_;
   Credential delegated_;
+  Impersonation impersonation_;
 };
 
 Napi::Value AcceptSecContext(const Napi::CallbackInfo& info) {

@@ -1,6 +1,7 @@
 import { UsageError } from "../errors.js";
 import { callQueue } from "./call-queue.js";
 import { GSS_C_ACCEPT, GSS_C_BOTH, GSS_C_INITIATE } from "./flags.js";
+import type { Impersonation } from "./gss-cause.js";
 import { type FailureContext, toError } from "./gss-error.js";
 import { Name, takeName } from "./name.js";
 import { type CredentialHandle, native, type StoreElement } from "./native.js";
@@ -58,12 +59,15 @@ export class Credential {
   readonly handle: CredentialHandle;
   /** @internal where it came from, for the text of errors */
   readonly origin: FailureContext;
+  /** Of one that an acceptor has although the initiator delegated nothing ({@link Credential.both}); else null. */
+  readonly impersonation: Impersonation | null;
   readonly #mechanisms: readonly string[];
 
   /** @internal takes the handle over. @param mechanisms OIDs of those that it is for */
   constructor(handle: CredentialHandle, origin: FailureContext, mechanisms: readonly string[]) {
     this.handle = handle;
     this.origin = origin;
+    this.impersonation = origin.impersonation ?? null;
     this.#mechanisms = mechanisms;
   }
 

@@ -16,6 +16,14 @@ import { keytabCause } from "./keytab-cause.js";
 import type { NativeFailure } from "./native.js";
 import { GSS_MECH_SPNEGO, holdsIakerb, holdsNtlmssp, mechanismName, tokenMechanism } from "./oids.js";
 
+/** With what a service acts in a client's place (constrained delegation, S4U2Proxy: MS-SFU §3.1.5.2). */
+export interface Impersonation {
+  /** The service's own principal, which the KDC has to allow it. */
+  readonly impersonator: string;
+  /** Of the client's ticket: most KDCs take no other as evidence. */
+  readonly forwardable: boolean;
+}
+
 /** What the caller knows of a call: it goes into the error's text. */
 export interface FailureContext {
   role?: "initiator" | "acceptor" | undefined;
@@ -28,6 +36,7 @@ export interface FailureContext {
   /** OIDs of those asked for. */
   mechanisms?: readonly string[] | undefined;
   ccache?: string | undefined;
+  impersonation?: Impersonation | undefined;
   /** The peer's, where the call took one; null where it was the first call, before the peer had sent any. */
   token?: Uint8Array | null | undefined;
 }
@@ -43,6 +52,8 @@ const KRB5_TABLE = -1765328384;
 /** The table of the krb5 mechanism. */
 const KG_CCACHE_NOMATCH = 39756032;
 const KG_KEYTAB_NOMATCH = 39756033;
+
+const KDC_WILL_NOT = /^KDC can't fulfill requested option/;
 
 type Row = readonly [
   code: string,
@@ -145,9 +156,11 @@ const ROWS: readonly Row[] = [
     "TICKET_EXPIRED",
     (f) => f.routine === GSS_S_CREDENTIALS_EXPIRED || f.is([32], /^Ticket expired/),
     (c, f) =>
-      f.accepting
-        ? "the initiator's ticket has expired: its user gets a new one with kinit; if it is new, compare the clocks"
-        : `the ticket in ${ccacheOf(c)} has expired: get a new one with kinit`,
+      c.impersonation !== undefined
+        ? `the user's ticket, or that of ${c.impersonation.impersonator} that acts in the user's place, has expired: the user connects again, with a new ticket (kinit) where it is the user's`
+        : f.accepting
+          ? "the initiator's ticket has expired: its user gets a new one with kinit; if it is new, compare the clocks"
+          : `the ticket in ${ccacheOf(c)} has expired: get a new one with kinit`,
   ],
   [
     "CLOCK_SKEW",
@@ -202,10 +215,16 @@ const ROWS: readonly Row[] = [
   ],
 
   [
-    "DELEGATION_REFUSED",
-    (f) => f.is([13], /^KDC can't fulfill requested option/),
+    "TICKET_NOT_FORWARDABLE",
+    (f, c) => c.impersonation?.forwardable === false && f.is([13], KDC_WILL_NOT),
     (c) =>
-      `the KDC does not let this service act in the user's place towards ${quoted(c.target, "the target")}: allow it constrained delegation to that service, or let the user delegate the ticket`,
+      `the KDC does not let ${c.impersonation?.impersonator} act in the user's place towards ${quoted(c.target, "the target")}, for the user's ticket is not forwardable: the user gets one that is (kinit -f); where kinit -f gives none, the KDC bars this user from delegation (kadmin: -allow_forwardable; Active Directory: a sensitive account, or one of Protected Users)`,
+  ],
+  [
+    "DELEGATION_REFUSED",
+    (f) => f.is([13], KDC_WILL_NOT),
+    (c) =>
+      `the KDC does not let ${c.impersonation?.impersonator ?? "this service"} act in the user's place towards ${quoted(c.target, "the target")}: allow it constrained delegation to that service, or let the user delegate the ticket`,
   ],
 
   // The keytab. MIT gives the next two one number: the text alone says which of them is older.

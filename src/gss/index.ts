@@ -37,6 +37,7 @@ export {
   GSS_S_UNSEQ_TOKEN,
   majorName,
 } from "./flags.js";
+export type { Impersonation } from "./gss-cause.js";
 export { type Mechanism, mechanisms } from "./mechanism.js";
 export { Name } from "./name.js";
 export {

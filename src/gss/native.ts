@@ -139,6 +139,10 @@ export interface NativeAcceptResult extends NativeInitResult {
   info?: NativeContextInfo;
   /** The credential the initiator delegated; the caller closes it. */
   delegated?: CredentialHandle;
+  /** Our own principal: nothing was delegated, and `delegated` is for S4U2Proxy. */
+  impersonator?: string;
+  /** With `impersonator`: whether the initiator's ticket is forwardable. */
+  forwardable?: boolean;
 }
 
 /** Names as gss_display_name has them. */

@@ -180,7 +180,10 @@ export class SecurityContext {
     return this.#call(() => native.contextTime(this.#handle));
   }
 
-  /** The credential the initiator delegated, which is closed with the context; null where it delegated none. */
+  /**
+   * The credential the initiator delegated, or one to act in its place with ({@link Credential.impersonation}), which is closed
+   * with the context; null where there is neither.
+   */
   get delegated(): Credential | null {
     return this.#delegated;
   }
@@ -344,11 +347,12 @@ export class SecurityContext {
     }
   }
 
-  #keepDelegated({ delegated }: NativeAcceptResult): void {
+  #keepDelegated({ delegated, impersonator, forwardable = false }: NativeAcceptResult): void {
     if (delegated === undefined) return;
     this.#delegated?.close();
+    const impersonation = impersonator === undefined ? undefined : { impersonator, forwardable };
     // Of Kerberos, whether SPNEGO was around it or not.
-    this.#delegated = new Credential(delegated, { role: "initiator" }, [GSS_MECH_KRB5]);
+    this.#delegated = new Credential(delegated, { role: "initiator", impersonation }, [GSS_MECH_KRB5]);
     if (this.#closed) this.close();
   }
 }

@@ -30,6 +30,7 @@ suite("delegation", () => {
     const pair = await newPair({ flags: DEFAULT_INITIATOR_FLAGS | GSS_C_DELEG_FLAG });
     const delegated = pair.acceptor.takeDelegated();
     assert.ok(delegated);
+    assert.equal(delegated.impersonation, null);
     const ccache = `FILE:${path.join(realm.dir, "stored")}`;
     await delegated.store({ ccache });
     const { stdout } = await run("klist", ["-c", ccache], { env: realm.env });
@@ -51,6 +52,8 @@ suite("delegation", () => {
     const bob = await service.impersonate("bob");
     const pair = await newPair({ credential: bob, acceptorCredential: service });
     assert.equal(pair.acceptor.inquire().initiator, "bob@EXAMPLE.TEST");
+    const impersonation = { impersonator: "rcmd/localhost@EXAMPLE.TEST", forwardable: true };
+    assert.deepEqual(pair.acceptor.delegated?.impersonation, impersonation);
 
     await assert.rejects(newPair({ credential: bob, target: "host@localhost" }), (error) => {
       assert.ok(error instanceof GssError);
