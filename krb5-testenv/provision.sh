@@ -15,6 +15,8 @@ Usage: provision.sh [OPTION]... DIR
   --service NAME              one more service, repeatable (rcmd, socks and host of localhost, rcmd/127.0.0.1 and
                               rcmd/proxy.DOMAIN are always there)
   --at HOST:PORT              only make the realm: of a KDC that will listen on every address, and that krb5.conf calls so
+  --ldap URL                  keep the database in this directory (ldapi://%2Fdir%2Fsocket/dc=example,dc=test), where we are
+                              allowed everything (SASL EXTERNAL): only so does MIT's KDC know constrained delegation
   --trust DIR                 trust the realm in DIR, and be trusted by it; it must have the same enctypes
 USAGE
 }
@@ -33,7 +35,7 @@ if [[ ${KRB5_TESTENV_PORT_HELD:-} != "$$" && " $* " != *" --at "* ]]; then
   KRB5_TESTENV_PORT_HELD=$$ exec perl "$here/reserve-port.pl" "${BASH_SOURCE[0]}" "$@"
 fi
 
-realm=EXAMPLE.TEST enctypes=aes256-cts-hmac-sha1-96 lifetime=36000 trust= at=
+realm=EXAMPLE.TEST enctypes=aes256-cts-hmac-sha1-96 lifetime=36000 trust= at= ldap=
 users=(alice:alice-password bob:bob-password)
 extra_services=()
 while [[ ${1:-} == --* ]]; do
@@ -46,6 +48,7 @@ while [[ ${1:-} == --* ]]; do
     --principal) users+=("$2") ;;
     --service) extra_services+=("$2") ;;
     --at) at=$2 ;;
+    --ldap) ldap=$2 ;;
     --trust) trust=$2 ;;
     *) usage >&2; exit 2 ;;
   esac
@@ -61,6 +64,8 @@ if [[ -n $at ]]; then
   export KDC_PORT=${BASH_REMATCH[1]}
   listen=0.0.0.0:$KDC_PORT kdc=$at
 fi
+[[ -z $ldap || $ldap =~ ^(ldapi://[^/]+)/(dc=[a-z0-9=,]+)$ ]] || fail "not an LDAP URL: $ldap"
+ldap_server=${BASH_REMATCH[1]:-} suffix=${BASH_REMATCH[2]:-}
 
 umask 077
 mkdir -p "$1"
@@ -87,7 +92,28 @@ administer() {
   [[ -z $complaint ]] || fail "kadmin.local: $complaint"
 }
 
-kdb5_util -r "$realm" create -s -W -P master >/dev/null
+if [[ -z $ldap ]]; then
+  kdb5_util -r "$realm" create -s -W -P master >/dev/null
+else
+  cat >>"$KRB5_KDC_PROFILE" <<CONF
+
+[realms]
+  $realm = {
+    database_module = ldap
+  }
+[dbmodules]
+  ldap = {
+    db_library = kldap
+    ldap_servers = $ldap_server
+    ldap_kerberos_container_dn = cn=krb,$suffix
+    ldap_kdc_sasl_mech = EXTERNAL
+    ldap_kadmind_sasl_mech = EXTERNAL
+    disable_last_success = true
+    disable_lockout = true
+  }
+CONF
+  kdb5_ldap_util -H "$ldap_server" -r "$realm" create -subtrees "$suffix" -s -P master >/dev/null
+fi
 {
   for user in "${users[@]}"; do
     echo "addprinc -clearpolicy -pw \"${user#*:}\" \"${user%%:*}\""

@@ -1,6 +1,6 @@
 /** A directory of a test's own: slapd on two ports of 127.0.0.1, `ldap` (StartTLS) and `ldaps`, which a file fills. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
+import { connect, type NetConnectOpts } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -50,7 +50,8 @@ export class Directory {
     const slapd = await start("perl", [reservePort, "sh", "-c", first, config, reservePort], { env });
     const [, ...ports] = await slapd.waitForLine(/^ports (\d+) (\d+)$/);
     await slapd.waitForLine(/slapd starting/);
-    for (const port of certificate ? ports : ports.slice(0, 1)) await accepting(Number(port), slapd);
+    for (const port of certificate ? ports : ports.slice(0, 1))
+      await accepting({ port: Number(port), host: "127.0.0.1" }, slapd);
     return new Directory(dir, slapd, ports);
   }
 
@@ -71,13 +72,13 @@ export class Directory {
 }
 
 /** slapd says that it starts before it listens, and then no more: whether it listens is for us to try. */
-async function accepting(port: number, slapd: Running): Promise<void> {
+export async function accepting(at: NetConnectOpts, slapd: Running): Promise<void> {
   let gone = false;
   void slapd.exited.then(() => {
     gone = true;
   });
   for (let tries = 0; tries < 500 && !gone; tries++) {
-    const socket = connect(port, "127.0.0.1");
+    const socket = connect(at);
     const listens = await new Promise<boolean>((resolve) => {
       socket.once("connect", () => resolve(true)).on("error", () => resolve(false));
     });
@@ -85,7 +86,7 @@ async function accepting(port: number, slapd: Running): Promise<void> {
     if (listens) return;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error(`slapd does not listen on ${port}: ${slapd.stderr()}`);
+  throw new Error(`slapd does not listen: ${slapd.stderr()}`);
 }
 
 const BASE = `dn: ${SUFFIX}

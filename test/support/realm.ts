@@ -23,6 +23,8 @@ export interface RealmOptions {
   principals?: Readonly<Record<string, string>>;
   /** More services, as `HTTP/proxy.example.test`, beside those of provision.sh. */
   services?: readonly string[];
+  /** The directory that holds the KDC's database, as an LDAP URL; a file of its own otherwise. */
+  ldap?: string;
   /** A running realm that this one trusts and is trusted by. Its krb5.conf then knows both. */
   trustWith?: Realm;
 }
@@ -74,6 +76,7 @@ export class Realm {
     const args = ["--realm", name];
     if (options.enctypes) args.push("--enctypes", options.enctypes.join(","));
     if (options.lifetime !== undefined) args.push("--lifetime", String(options.lifetime));
+    if (options.ldap !== undefined) args.push("--ldap", options.ldap);
     if (options.trustWith) args.push("--trust", options.trustWith.dir);
     for (const [user, password] of Object.entries(options.principals ?? {}))
       args.push("--principal", `${user}:${password}`);
