@@ -1,5 +1,5 @@
 /** METHOD 0x01 on the server: contexts accepted with our keytab (RFC 1961 §3.6, §4). */
-import { PolicyError } from "../errors.js";
+import { type GssocksError, PolicyError } from "../errors.js";
 import { Credential } from "../gss/credential.js";
 import { GSS_C_CHANNEL_BOUND_FLAG, GSS_C_CONF_FLAG, GSS_C_INTEG_FLAG } from "../gss/flags.js";
 import { Name } from "../gss/name.js";
@@ -7,6 +7,7 @@ import { GSS_MECH_KRB5, GSS_MECH_SPNEGO, isKerberos, mechanismName } from "../gs
 import { SecurityContext } from "../gss/security-context.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import type { Identity } from "./identity.js";
+import { type ImpersonationOptions, Impersonators } from "./impersonators.js";
 
 export interface GssapiMethodOptions {
   /** As `FILE:/etc/gssocks/krb5.keytab`; the library's default where absent. */
@@ -15,7 +16,19 @@ export interface GssapiMethodOptions {
   mechanisms: readonly string[];
   /** Names of ours a client may ask for, as `rcmd@host` or `rcmd/host@REALM`; any key of the keytab where absent. */
   targetNames?: readonly string[] | undefined;
+  /** For where clients delegate nothing, and the KDC lets us act in their place; not done where absent. */
+  impersonation?: ImpersonationOptions | undefined;
 }
+
+/** What there is of a client's to show to others in its place. */
+export interface Delegated {
+  /** Its own that it delegated, or one for S4U2Proxy; null for neither. Stays the context's. */
+  readonly credential: Credential | null;
+  /** Why we have no ticket to ask the KDC with. */
+  readonly failure: GssocksError | null;
+}
+
+export const NOTHING_DELEGATED: Delegated = { credential: null, failure: null };
 
 /** What ties a security context to the TLS session it is established in (RFC 5056). */
 export interface ChannelBindings {
@@ -34,6 +47,7 @@ export class GssapiMethod {
   readonly #credential: Credential;
   readonly #options: GssapiMethodOptions;
   readonly #targetNames: readonly string[] | null;
+  readonly #impersonators: Impersonators | null;
 
   /**
    * Acquires the credential. The library reads the keytab anew for each context, so rotated keys need no restart.
@@ -56,6 +70,8 @@ export class GssapiMethod {
     this.#credential = credential;
     this.#options = options;
     this.#targetNames = targetNames;
+    const { impersonation, mechanisms } = options;
+    this.#impersonators = impersonation === undefined ? null : new Impersonators(impersonation, mechanisms);
   }
 
   /** What the next context will find. @throws GssError where the keytab is gone, unreadable or empty */
@@ -65,11 +81,18 @@ export class GssapiMethod {
 
   /** @param bindings of the TLS session below, where there is one */
   begin(bindings: ChannelBindings | null = null): GssapiExchange {
-    return new GssapiExchange(this.#credential, this.#options.mechanisms, this.#targetNames, bindings);
+    return new GssapiExchange({
+      credential: this.#credential,
+      impersonators: this.#impersonators,
+      mechanisms: this.#options.mechanisms,
+      targetNames: this.#targetNames,
+      bindings,
+    });
   }
 
   close(): void {
     this.#credential.close();
+    this.#impersonators?.close();
   }
 }
 
@@ -77,48 +100,62 @@ function acquire({ keytab, mechanisms }: GssapiMethodOptions): Promise<Credentia
   return Credential.acceptor({ keytab, mechanisms });
 }
 
+interface ExchangeParts {
+  readonly credential: Credential;
+  readonly impersonators: Impersonators | null;
+  readonly mechanisms: readonly string[];
+  readonly targetNames: readonly string[] | null;
+  readonly bindings: ChannelBindings | null;
+}
+
 /** One client's context. */
 export class GssapiExchange {
-  readonly context: SecurityContext;
-  readonly #mechanisms: readonly string[];
-  readonly #targetNames: readonly string[] | null;
+  readonly #parts: ExchangeParts;
+  #context: SecurityContext;
+  /** Those that may have another credential for the first token. */
+  #impersonators: Impersonators | null;
+  #failure: GssocksError | null = null;
+  #closed = false;
   /** The client's, once its context is complete, even where it is refused then. */
   principal: string | null = null;
-  readonly #bindings: ChannelBindings | null;
 
-  constructor(
-    credential: Credential,
-    mechanisms: readonly string[],
-    targetNames: readonly string[] | null,
-    bindings: ChannelBindings | null,
-  ) {
-    this.context = SecurityContext.acceptor({ credential, channelBindings: bindings?.data });
-    this.#bindings = bindings;
-    this.#mechanisms = mechanisms;
-    this.#targetNames = targetNames;
+  constructor(parts: ExchangeParts) {
+    this.#parts = parts;
+    this.#impersonators = parts.impersonators;
+    this.#context = this.#contextWith(parts.credential);
+  }
+
+  get context(): SecurityContext {
+    return this.#context;
+  }
+
+  get delegated(): Delegated {
+    return { credential: this.#context.delegated, failure: this.#failure };
   }
 
   /** @throws GssError, PolicyError where the client is refused */
   async step(token: Buffer): Promise<AuthStep> {
-    const { token: output, info } = await this.context.accept(token);
+    const { mechanisms, targetNames, bindings } = this.#parts;
+    if (this.#impersonators !== null) await this.#chooseCredential(this.#impersonators, token);
+    const { token: output, info } = await this.#context.accept(token);
     if (info === null) return { complete: false, token: output };
     const { initiator, anonymous, acceptor, mechanism } = info;
     this.principal = initiator;
-    if (!this.#mechanisms.includes(mechanism)) {
+    if (!mechanisms.includes(mechanism)) {
       throw new PolicyError(
         "MECHANISM_NOT_ALLOWED",
         `the mechanism ${mechanismName(mechanism)} is not allowed (gssapi.mechanisms)`,
       );
     }
     if (anonymous) throw new PolicyError("ANONYMOUS", "the client is anonymous");
-    const bound = (this.context.flags & GSS_C_CHANNEL_BOUND_FLAG) !== 0;
-    if (this.#bindings?.required && !bound) {
+    const bound = (this.#context.flags & GSS_C_CHANNEL_BOUND_FLAG) !== 0;
+    if (bindings?.required && !bound) {
       throw new PolicyError(
         "CHANNEL_BINDINGS_MISSING",
         "the client's context is not bound to this TLS session (tls.channelBindings)",
       );
     }
-    if (this.#targetNames !== null && !this.#targetNames.some((allowed) => isTarget(acceptor, allowed))) {
+    if (targetNames !== null && !targetNames.some((allowed) => isTarget(acceptor, allowed))) {
       const asked = acceptor === "" ? `a name that ${mechanismName(mechanism)} does not tell` : acceptor;
       throw new PolicyError(
         "TARGET_NOT_ALLOWED",
@@ -131,7 +168,7 @@ export class GssapiExchange {
       kerberos: isKerberos(mechanism),
       mechanism: mechanismName(mechanism),
       acceptor,
-      ...(bound && this.#bindings !== null ? { channelBindings: typeOf(this.#bindings) } : {}),
+      ...(bound && bindings !== null ? { channelBindings: typeOf(bindings) } : {}),
     };
     return { complete: true, token: output, identity };
   }
@@ -143,11 +180,25 @@ export class GssapiExchange {
       integrity: GSS_C_INTEG_FLAG,
       confidentiality: GSS_C_INTEG_FLAG | GSS_C_CONF_FLAG,
     };
-    return allowed.filter((level) => (this.context.flags & needed[level]) === needed[level]);
+    return allowed.filter((level) => (this.#context.flags & needed[level]) === needed[level]);
   }
 
   close(): void {
-    this.context.close();
+    this.#closed = true;
+    this.#context.close();
+  }
+
+  async #chooseCredential(impersonators: Impersonators, token: Buffer): Promise<void> {
+    this.#impersonators = null;
+    const { credential, failure } = await impersonators.find(token);
+    this.#failure = failure;
+    if (credential === null || this.#closed) return;
+    this.#context.close();
+    this.#context = this.#contextWith(credential);
+  }
+
+  #contextWith(credential: Credential): SecurityContext {
+    return SecurityContext.acceptor({ credential, channelBindings: this.#parts.bindings?.data });
   }
 }
 

@@ -3,6 +3,7 @@ import { openGroupSources } from "../auth/group-sources.js";
 import { openPasswordBackend } from "../auth/password-backends.js";
 import { DEFAULTS } from "../config/defaults.js";
 import type { Config } from "../config/schema.js";
+import { actsForClients } from "../config/upstreams.js";
 import { isKerberos } from "../gss/oids.js";
 import type { Observer } from "../observability/events.js";
 import type { ServerOptions } from "../server/server.js";
@@ -16,7 +17,15 @@ export function serverOptions(config: Config, observer: Observer): ServerOptions
     upstreams: upstreamsOf(config, observer),
     passwords: passwordsOf(config, observer),
     groups: groupsOf(config),
-    gssapi: { mechanisms, keytab: keytabFor(mechanisms, keytab), targetNames: targetNames ?? undefined },
+    gssapi: {
+      mechanisms,
+      keytab: keytabFor(mechanisms, keytab),
+      targetNames: targetNames ?? undefined,
+      impersonation:
+        keytab !== null && actsForClients(config.upstreams)
+          ? { keytab, warn: (reason) => observer({ type: "warning", reason }) }
+          : undefined,
+    },
     fastPath,
     timeouts: {
       handshake,

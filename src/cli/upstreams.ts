@@ -102,8 +102,12 @@ function askingOf(
 ): Asking {
   const asking = { hops: hops + 1, signal };
   if (method !== "gssapi" || credential === "own") return asking;
-  if (delegated === null) throw new NotDelegatedError(name);
-  return { ...asking, credential: delegated };
+  const { credential: theirs, failure } = delegated;
+  // What the KDC gives us is for where the configuration says so.
+  if (credential === "constrained" && theirs === null) throw NotDelegatedError.noEvidence(name, failure);
+  if (theirs === null || (credential === "delegated" && theirs.impersonation !== null))
+    throw NotDelegatedError.nothing(name);
+  return { ...asking, credential: theirs };
 }
 
 /** @throws ConfigError */

@@ -22,7 +22,7 @@ import { metrics } from "./metrics.js";
 import { type PasswordsConfig, passwords } from "./passwords.js";
 import { penalties } from "./penalties.js";
 import { ruleProblems, rules } from "./rules.js";
-import { upstreams } from "./upstreams.js";
+import { delegationProblems, upstreams } from "./upstreams.js";
 import {
   parseAddress,
   parseKeytab,
@@ -202,6 +202,7 @@ export const configSchema = z
     for (const problem of [
       ...httpProblems(listeners, gssapi.protectionLevels),
       ...ruleProblems(rules, listeners, groups !== undefined, names),
+      ...delegationProblems(upstreams, gssapi.keytab),
     ])
       context.addIssue({ code: "custom", ...problem });
     if (passwords !== undefined) return;

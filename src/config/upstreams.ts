@@ -34,9 +34,11 @@ const gssapi = z.strictObject({
     .default("rcmd")
     .describe("Of the proxy's name, service@host"),
   credential: z
-    .enum(["own", "delegated"])
+    .enum(["own", "delegated", "constrained"])
     .default("own")
-    .describe("own, or the one that the user has delegated to us"),
+    .describe(
+      "own, or the one that the user has delegated to us; constrained: where there is none, one that the KDC gives us to act in the user's place (S4U2Proxy)",
+    ),
   ccache: word("a credential cache, as FILE:/run/gssocks/ccache", /^[^\0]+$/).optional(),
   clientKeytab: word("a keytab, as FILE:/etc/gssocks/client.keytab", /^[^\0]+$/).optional(),
   principal: word("a principal, as proxy@EXAMPLE.TEST", /^[^\0\s]+$/).optional(),
@@ -76,7 +78,7 @@ const upstream = z
     if ((method === "password") !== (user !== undefined))
       problem(["user"], "the method password and the key user belong together");
     const { credential, ccache, clientKeytab, principal } = gssapi;
-    if (credential === "delegated" && [ccache, clientKeytab, principal].some((each) => each !== undefined))
+    if (credential !== "own" && [ccache, clientKeytab, principal].some((each) => each !== undefined))
       problem(["gssapi"], "the user's credential has no ccache, clientKeytab or principal of ours");
   });
 
@@ -84,5 +86,21 @@ export const upstreams = z.record(
   z.string().regex(/^[A-Za-z0-9_-]{1,64}$/, { error: "a name of letters, digits, - and _" }),
   upstream,
 );
+
+export function actsForClients(configured: z.output<typeof upstreams>): boolean {
+  return Object.values(configured).some(
+    ({ method, gssapi }) => method === "gssapi" && gssapi.credential === "constrained",
+  );
+}
+
+/** What acts in clients' place has tickets of its own, out of the keytab. */
+export function delegationProblems(
+  configured: z.output<typeof upstreams>,
+  keytab: string | undefined,
+): { path: PropertyKey[]; message: string }[] {
+  if (keytab !== undefined || !actsForClients(configured)) return [];
+  const message = "an upstream whose credential is constrained needs our keytab to be named";
+  return [{ path: ["gssapi", "keytab"], message }];
+}
 
 export type UpstreamConfig = z.output<typeof upstream>;

@@ -1,6 +1,13 @@
 /** Finds out who one client is, by the method it chose. */
 import type { Socket } from "node:net";
-import type { AuthStep, ChannelBindings, GssapiExchange, GssapiMethod } from "../auth/gssapi.js";
+import {
+  type AuthStep,
+  type ChannelBindings,
+  type Delegated,
+  type GssapiExchange,
+  type GssapiMethod,
+  NOTHING_DELEGATED,
+} from "../auth/gssapi.js";
 import type { IdentClient } from "../auth/ident-client.js";
 import { type Identity, plainIdentity } from "../auth/identity.js";
 import { type Socks4Policy, socks4Identity } from "../auth/socks4-identity.js";
@@ -73,6 +80,10 @@ export class Authentication {
   /** null but for GSS-API. */
   get context(): SecurityContext | null {
     return this.#exchange?.context ?? null;
+  }
+
+  get delegated(): Delegated {
+    return this.#exchange?.delegated ?? NOTHING_DELEGATED;
   }
 
   /** User and password. @throws PolicyError where they are wrong */

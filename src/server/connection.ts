@@ -300,7 +300,7 @@ export class Connection {
         reply: (bnd) => this.#succeeded(bnd),
         signal: () => this.#ending(),
         hops: this.#hops,
-        delegated: () => this.#auth.context?.delegated ?? null,
+        delegated: () => this.#auth.delegated,
       });
     } catch (error) {
       const failure = asError(error);

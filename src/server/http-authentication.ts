@@ -5,6 +5,7 @@
  */
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Socket } from "node:net";
+import { type Delegated, NOTHING_DELEGATED } from "../auth/gssapi.js";
 import type { Identity } from "../auth/identity.js";
 import { PeerError, PolicyError } from "../errors.js";
 import type { AuthMethodName } from "../policy/auth-methods.js";
@@ -14,7 +15,6 @@ import { type Fields, valuesOf } from "../protocol/http-fields.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { Authentication, type AuthenticationOptions } from "./authentication.js";
 import type { MethodName } from "./methods.js";
-import type { UpstreamAsking } from "./upstream.js";
 
 /** Requests without an end of it: IAKERB takes six legs, and every client one that says nothing. */
 const MAX_LEGS = 16;
@@ -76,9 +76,9 @@ export class HttpAuthentication {
   }
 
   /** What that client has delegated to us, while the connection is open. */
-  delegatedBy(identity: Identity): UpstreamAsking["delegated"] {
+  delegatedBy(identity: Identity): Delegated {
     const negotiated = this.#negotiated?.identity === identity ? this.#negotiated : null;
-    return negotiated?.authentication.context?.delegated ?? null;
+    return negotiated?.authentication.delegated ?? NOTHING_DELEGATED;
   }
 
   close(): void {

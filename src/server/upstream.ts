@@ -1,7 +1,7 @@
 /** Other proxies, which are asked to connect in our place. Whoever wires the program knows how they are spoken to. */
 import type { Socket } from "node:net";
-import { PolicyError } from "../errors.js";
-import type { Credential } from "../gss/credential.js";
+import type { Delegated } from "../auth/gssapi.js";
+import { type GssocksError, PolicyError } from "../errors.js";
 import type { Endpoint } from "../protocol/address.js";
 import { REP } from "../protocol/constants.js";
 import type { MessageProtection } from "../relay/message-protection.js";
@@ -9,8 +9,8 @@ import type { DatagramChannel, Heard } from "../relay/udp-upstreams.js";
 
 /** For whom, and how long it is of use. */
 export interface UpstreamAsking {
-  /** What the client has delegated to us; null for nothing. Stays the session's. */
-  readonly delegated: Credential | null;
+  /** What is in it stays the session's. */
+  readonly delegated: Delegated;
   /** Proxies of ours that the client has come through before this one. */
   readonly hops: number;
   /** Of the session's end. */
@@ -49,15 +49,23 @@ export interface Upstreams {
 
 /** The upstream wants what the client has not given us. */
 export class NotDelegatedError extends PolicyError {
-  constructor(name: string) {
+  constructor(name: string, text: string) {
+    super("NOT_DELEGATED", `the upstream ${name} takes ${text}`, { rep: REP.NOT_ALLOWED });
+  }
+
+  /** It has to be a ticket-granting ticket. */
+  static nothing(name: string): NotDelegatedError {
     const remedy = "it needs a forwardable ticket (kinit -f) and a client that delegates it";
-    super(
-      "NOT_DELEGATED",
-      `the upstream ${name} takes the client's own ticket, and none was delegated: ${remedy}`,
-      {
-        rep: REP.NOT_ALLOWED,
-      },
-    );
+    return new NotDelegatedError(name, `the client's own ticket, and none was delegated: ${remedy}`);
+  }
+
+  /** A ticket to ourselves would do, where the KDC lets us act in the client's place. @param failure why it does not */
+  static noEvidence(name: string, failure: GssocksError | null): NotDelegatedError {
+    const reason =
+      failure === null
+        ? "this client has shown none: it needs the method gssapi, with Kerberos"
+        : `we have none to act in its place with: ${failure.message}`;
+    return new NotDelegatedError(name, `a ticket of the client's, and ${reason}`);
   }
 }
 

@@ -401,6 +401,24 @@ test("the method password needs to know where the passwords are", () => {
   );
 });
 
+test("to act in clients' place takes our keytab, and no ticket of another's", () => {
+  const upstream = (gssapi: string) =>
+    `upstreams: { next: { proxies: ["proxy:1080"], gssapi: { ${gssapi} } } }`;
+  const constrained = upstream("credential: constrained");
+  parseConfig(`${LISTENER}gssapi: { keytab: /k }\n${constrained}`, "f");
+  for (const [source, problem] of [
+    [constrained, "1|gssapi.keytab|an upstream whose credential is constrained needs our keytab to be named"],
+    [
+      `gssapi: { keytab: /k }\n${upstream("credential: constrained, ccache: FILE:/c")}`,
+      "3|upstreams.next.gssapi|the user's credential has no ccache, clientKeytab or principal of ours",
+    ],
+  ] as const)
+    assert.deepEqual(
+      problems(() => parseConfig(LISTENER + source, "f")),
+      [problem],
+    );
+});
+
 test("the server of ident is one that can be asked", () => {
   const found = problems(() => parseConfig(`${LISTENER}ident: { server: "*:113" }`, "f"));
   assert.deepEqual(
