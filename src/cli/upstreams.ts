@@ -55,15 +55,16 @@ function opened(configured: readonly [string, UpstreamConfig][], observer: Obser
 }
 
 function upstreamOf(name: string, config: UpstreamConfig, observer: Observer): Upstream {
-  const { proxies, srv, order, protocol, method, user, gssapi, tls } = config;
+  const { proxies, srv, trusted, order, protocol, method, user, sendClearTextPassword, gssapi, tls } = config;
   const { protectionLevels, service, nec, mechanism, credential } = gssapi;
   const { ccache, clientKeytab, principal } = gssapi;
   const through: ThroughOptions = {
     protocol,
     methods: [method],
     ...(user === undefined ? {} : { username: user.name, password: firstLine(user.file) }),
+    sendClearTextPassword,
     levels: protectionLevels as [ProtectionLevel, ...ProtectionLevel[]],
-    service,
+    ...(service === undefined ? {} : { service }),
     nec,
     delegate: credential === "delegated",
     ...(mechanism === undefined ? {} : { mechanism }),
@@ -71,7 +72,7 @@ function upstreamOf(name: string, config: UpstreamConfig, observer: Observer): U
       ? {}
       : {
           tls: {
-            ca: tls.authorities === undefined ? undefined : readFileSync(tls.authorities),
+            ca: tls.authorities === undefined ? undefined : contents(tls.authorities),
             pin: tls.pin,
             servername: tls.name,
             channelBindings: tls.channelBindings,
@@ -87,7 +88,7 @@ function upstreamOf(name: string, config: UpstreamConfig, observer: Observer): U
             targetName === undefined ? proxy : { ...proxy, targetName },
           ),
         }),
-    ...(srv === undefined ? {} : { srv }),
+    ...(srv === undefined ? {} : { srv, trusted }),
     order,
     through,
     ticket: new Ticket({ ccache, clientKeytab, principal }, observer),
@@ -110,10 +111,20 @@ function askingOf(
   return { ...asking, credential: theirs };
 }
 
-/** @throws ConfigError */
+/**
+ * A password; of an empty one nothing could come (RFC 1929 §2).
+ * @throws ConfigError
+ */
 function firstLine(file: string): string {
+  const [line = ""] = contents(file).toString("utf8").split("\n", 1);
+  if (line !== "") return line;
+  throw new ConfigError(file, [{ path: "", message: "expected a password in its first line" }]);
+}
+
+/** @throws ConfigError */
+function contents(file: string): Buffer {
   try {
-    return readFileSync(file, "utf8").split("\n", 1)[0] as string;
+    return readFileSync(file);
   } catch (error) {
     throw new ConfigError(file, [{ path: "", message: `cannot be read: ${(error as Error).message}` }]);
   }

@@ -1,10 +1,10 @@
 /** How a proxy is reached, what it is asked for, and what comes of it. */
 import type { Socket } from "node:net";
-import { UsageError } from "../errors.js";
+import { PolicyError, UsageError } from "../errors.js";
 import type { Credential } from "../gss/credential.js";
 import { mechanismName } from "../gss/oids.js";
 import type { SecurityContext } from "../gss/security-context.js";
-import type { Endpoint } from "../protocol/address.js";
+import { type Endpoint, isThisHost, parseHost } from "../protocol/address.js";
 import type { ClientMethod } from "../protocol/client-state.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
 import { type Credentials, checkUsername, LONGEST_PASSWORD } from "../protocol/username-password.js";
@@ -33,6 +33,8 @@ export interface ProxyOptions {
   username?: string;
   /** 1 to 255 octets. */
   password?: string | Uint8Array;
+  /** Send it to another host without TLS, where whoever is on the way can read it. Default false. */
+  sendClearTextPassword?: boolean;
   /**
    * Protection levels accepted of the method `gssapi`; the first is offered. Default: confidentiality alone. HTTP has
    * none to offer.
@@ -120,7 +122,7 @@ export function methodsOf({
 /**
  * In memory of the caller's own.
  * @returns undefined where the method `password` is not among those offered
- * @throws UsageError (BAD_USERNAME, BAD_PASSWORD)
+ * @throws UsageError (BAD_USERNAME, BAD_PASSWORD), PolicyError (CLEAR_TEXT_PASSWORD)
  */
 export function credentialsOf(options: ProxyOptions): Credentials | undefined {
   if (!methodsOf(options).includes("password")) return undefined;
@@ -128,8 +130,18 @@ export function credentialsOf(options: ProxyOptions): Credentials | undefined {
   if (username === undefined || password === undefined)
     throw new UsageError("BAD_ARGUMENT", "the method password needs username and password");
   checkUsername(username);
+  checkWay(options);
   const octets = Buffer.from(password);
   if (octets.length >= 1 && octets.length <= LONGEST_PASSWORD) return { username, password: octets };
   octets.fill(0);
   throw new UsageError("BAD_PASSWORD", `a password has 1 to ${LONGEST_PASSWORD} octets`);
+}
+
+/** Whichever method the proxy would choose: that is not to depend on who answers. */
+function checkWay({ proxy, tls, sendClearTextPassword = false }: ProxyOptions): void {
+  if (tls !== undefined || sendClearTextPassword || isThisHost(parseHost(proxy.host))) return;
+  throw new PolicyError(
+    "CLEAR_TEXT_PASSWORD",
+    `the password would cross the network in clear to ${proxy.host}: speak TLS to the proxy (tls), or say sendClearTextPassword`,
+  );
 }

@@ -55,7 +55,7 @@ export function isAboutTicket({ code }: GssError): boolean {
 }
 
 /** Whoever is asked. */
-const OURS = new Set(["ABORTED", "LOOP", "COMMAND_NOT_SUPPORTED"]);
+const OURS = new Set(["ABORTED", "LOOP", "COMMAND_NOT_SUPPORTED", "CLEAR_TEXT_PASSWORD"]);
 
 export function verdictOn(error: unknown, { requested, foreign }: Attempt): Verdict {
   if (!(error instanceof GssocksError)) return { next: false, state: null };

@@ -1,6 +1,7 @@
 /** Kinds of values that several parts of the schema share. */
 import * as z from "zod";
 import { UsageError } from "../errors.js";
+import { parseNoProxy } from "../policy/no-proxy.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import { describe } from "./problems.js";
 import { DURATION, parseDuration, parseOctets, parsePath, parsePortRange, parseRate } from "./values.js";
@@ -64,6 +65,16 @@ export const bandwidth = z
   .refine(({ up, down }) => up !== undefined || down !== undefined, { error: "expected up, down or both" })
   .describe("What is carried at most each way; datagrams beyond it are dropped")
   .transform(({ up, down }) => ({ up: up ?? null, down: down ?? null }));
+
+/** A list of entries as no_proxy's. */
+export const noProxy = z
+  .array(text("a name, a network, <local> or *", parseNoProxyEntry))
+  .transform((entries) => parseNoProxy(entries.join(",")));
+
+function parseNoProxyEntry(entry: string): string {
+  parseNoProxy(entry);
+  return entry;
+}
 
 export const octets = text("a number of bytes, as 500MB or 20GB", parseOctets);
 

@@ -1,11 +1,12 @@
 /** The `listeners` part of the configuration file. */
 import * as z from "zod";
 import { IpNetwork } from "../policy/ip-network.js";
+import { isThisHost, parseHost } from "../protocol/address.js";
 import { type ListenerAddress, listenerAddressText } from "../protocol/listener-address.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
-import { distinct, file, protectionLevels, text } from "./fields.js";
+import { distinct, file, noProxy, protectionLevels, text } from "./fields.js";
 import { describe } from "./problems.js";
-import { isLoopback, parseListenerAddress, parseUserName } from "./values.js";
+import { parseListenerAddress, parsePacProxy, parseUserName } from "./values.js";
 
 const methods = distinct(
   z.enum(["certificate", "gssapi", "password", "none"]),
@@ -73,6 +74,24 @@ const tls = z.strictObject({
     .prefault({}),
 });
 
+const pac = z
+  .strictObject({
+    direct: noProxy
+      .describe(
+        "What browsers are to reach without us, as no_proxy has it: example.test, .example.test, 10.0.0.0/8, <local>, *",
+      )
+      .prefault([]),
+    proxies: distinct(
+      text("PROXY, HTTPS, SOCKS5 or SOCKS, and a host and port", parsePacProxy),
+      "leave it out for the address that browsers have asked",
+    )
+      .describe(
+        "What they are to try for all else, in this order, as PROXY proxy.example.test:3128; without it, the address at which they asked",
+      )
+      .optional(),
+  })
+  .transform(({ direct, proxies = null }) => ({ direct, proxies }));
+
 /** Users of this system. */
 const owners = distinct(
   z.union([z.int().min(0).max(0xffff_fffe), text("a user's name, or self", parseUserName)], {
@@ -115,6 +134,9 @@ const listener = z
       .describe("Take SOCKS4 and 4a on the same port; neither methods nor sources bind them")
       .optional(),
     http: z.boolean().default(false).describe("Take HTTP proxy requests on the same port"),
+    pac: pac
+      .describe("Have a proxy auto-configuration for browsers at /proxy.pac, for whoever asks")
+      .optional(),
     tls: tls
       .describe("Speak TLS here, and TLS alone. The files are read again when they have changed")
       .optional(),
@@ -125,7 +147,8 @@ const listener = z
         "The users of this host whose processes may connect; for Unix sockets and loopback, on Linux",
       ),
   })
-  .superRefine(({ address, methods, sources, acceptClearTextPasswords, socks4, tls, owners }, context) => {
+  .superRefine((listener, context) => {
+    const { address, methods, sources, acceptClearTextPasswords, socks4, http, pac, tls, owners } = listener;
     const all = new Set([...methods, ...sources.flatMap((source) => source.methods)]);
     const problem = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     if (all.has("certificate") && tls?.clientAuthorities === undefined)
@@ -145,7 +168,10 @@ const listener = z
         ["owners"],
         "only of this host's clients can it be told: listen on loopback or on a Unix socket",
       );
+    if (pac !== undefined && !http) problem(["pac"], "browsers ask for it by HTTP: add http: true");
     if (!("unix" in address)) return;
+    if (pac?.proxies === null)
+      problem(["pac"], "a Unix socket is no address for browsers: say which proxies they are to try");
     if (tls !== undefined) problem(["tls"], "nothing is to be protected on a Unix socket");
     if (socks4?.identity === "ident")
       problem(["socks4", "identity"], "of a Unix socket no Ident server can tell; give owners instead");
@@ -154,7 +180,7 @@ const listener = z
 
 /** Nobody else's network lies between us and the clients. */
 function isOfThisHost(address: ListenerAddress): boolean {
-  return "unix" in address || ("host" in address && isLoopback(address.host));
+  return "unix" in address || ("host" in address && isThisHost(parseHost(address.host)));
 }
 
 /** Two sockets cannot share an address; `*` and `[::]` are the same one. A name of systemd's may stand for several. */

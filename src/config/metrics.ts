@@ -2,7 +2,8 @@
 import * as z from "zod";
 import { DEFAULTS } from "./defaults.js";
 import { text } from "./fields.js";
-import { isLoopback, parseListenAddress } from "./values.js";
+import { isThisHost, parseHost } from "../protocol/address.js";
+import { parseListenAddress } from "./values.js";
 
 /** Whoever gets there may read: other hosts only where the file says so in so many words. */
 export const metrics = z
@@ -16,7 +17,7 @@ export const metrics = z
       .describe("The address may be one that other hosts reach; nothing protects the metrics"),
   })
   .describe("Where Prometheus reads what the server does; without it, nowhere")
-  .refine(({ address, remote }) => remote || isLoopback(address.host), {
+  .refine(({ address, remote }) => remote || isThisHost(parseHost(address.host)), {
     path: ["address"],
     error:
       "other hosts could read the metrics, which nothing protects: listen on loopback, or say remote: true",

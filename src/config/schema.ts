@@ -235,12 +235,12 @@ export const configSchema = z
       udp: { ...udp, ports: udp.ports ?? null, advertise: udp.advertise ?? null },
       ident: { ...ident, server: ident.server ?? null },
       listeners: listeners.map(
-        ({ address, gssapi, acceptClearTextPasswords: _, socks4, tls, ...listener }) => ({
+        ({ address, gssapi, acceptClearTextPasswords: _, socks4, pac, tls, ...listener }) => ({
           ...listener,
           ...address,
           socks4: socks4 === undefined ? null : { ...socks4, users: socks4.users ?? null },
           tls: tls ?? null,
-          pac: null,
+          pac: pac ?? null,
           protectionLevels: gssapi.protectionLevels ?? protectionLevels,
           nec: gssapi.nec ?? nec,
         }),

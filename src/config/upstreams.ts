@@ -1,8 +1,10 @@
 /** The `upstreams` part of the configuration file: proxies that rules lead to, by name. */
 import * as z from "zod";
+import { isThisHost, parseHost } from "../protocol/address.js";
 import { distinct, file, protectionLevels, text } from "./fields.js";
 import { describe } from "./problems.js";
-import { parseMechanism, parseProxyAddress, parseTargetName, parseText } from "./values.js";
+import { parseDomain, parseHostPattern, parseMechanism, parseProxyAddress } from "./values.js";
+import { parseTargetName, parseText } from "./values.js";
 
 const word = (expected: string, shape: RegExp) =>
   text(expected, (value) => parseText(value, shape, expected));
@@ -31,8 +33,8 @@ const proxy = z.union(
 const gssapi = z.strictObject({
   protectionLevels: protectionLevels.default(["confidentiality"]).describe("Accepted, best first"),
   service: word("a service's name, as rcmd or socks", /^[A-Za-z0-9_-]+$/)
-    .default("rcmd")
-    .describe("Of the proxy's name, service@host"),
+    .describe("Of the proxy's name, service@host; rcmd, and HTTP for an HTTP proxy, where it is left out")
+    .optional(),
   credential: z
     .enum(["own", "delegated", "constrained"])
     .default("own")
@@ -58,7 +60,15 @@ const upstream = z
     proxies: distinct(proxy, "name at least one proxy")
       .describe("host:port of each, or address and targetName")
       .optional(),
-    srv: word("a domain, as example.test", /^[A-Za-z0-9._-]+$/).optional(),
+    srv: text("a domain, as example.test", parseDomain)
+      .describe("A domain whose DNS names more of them: _gssocks._tcp, else _socks._tcp")
+      .optional(),
+    trusted: distinct(
+      text("a host's name, or *.domain", parseHostPattern),
+      "leave it out for srv's own domain",
+    )
+      .describe("Hosts that srv may name, by name or as *.domain: no other is ever sent anything")
+      .optional(),
     order: z
       .enum(["first", "round-robin"])
       .default("first")
@@ -70,11 +80,23 @@ const upstream = z
     method: z.enum(["gssapi", "password", "none"]).default("gssapi").describe("How we tell who we are"),
     gssapi: gssapi.prefault({}).describe("For the method gssapi"),
     user: z.strictObject({ name: z.string().min(1).max(255), file }).optional(),
+    sendClearTextPassword: z
+      .boolean()
+      .default(false)
+      .describe("The method password needs neither TLS nor loopback"),
     tls: tls.describe("Speak TLS to them").optional(),
   })
-  .superRefine(({ proxies, srv, method, user, gssapi }, context) => {
+  .superRefine(({ proxies, srv, trusted, method, user, tls, sendClearTextPassword, gssapi }, context) => {
     const problem = (path: string[], message: string) => context.addIssue({ code: "custom", path, message });
     if (proxies === undefined && srv === undefined) problem(["proxies"], "expected proxies, srv or both");
+    if (trusted !== undefined && srv === undefined)
+      problem(["trusted"], "it is about what srv finds: add srv");
+    const elsewhere = srv !== undefined || proxies?.some(({ host }) => !isThisHost(parseHost(host)));
+    if (method === "password" && elsewhere && tls === undefined && !sendClearTextPassword)
+      problem(
+        ["method"],
+        "the password would cross the network in clear: add tls, or say sendClearTextPassword: true",
+      );
     if ((method === "password") !== (user !== undefined))
       problem(["user"], "the method password and the key user belong together");
     const { credential, ccache, clientKeytab, principal } = gssapi;

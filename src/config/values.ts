@@ -1,6 +1,7 @@
 /** Text of one configuration value -> what it means. Each function throws a UsageError that says what was expected. */
 import { UsageError } from "../errors.js";
 import { parseMechanism as mechanismOid } from "../gss/oids.js";
+import { parseName } from "../policy/destination-name.js";
 import { parseDestinationPattern } from "../policy/destination-pattern.js";
 import { parseIp } from "../policy/ip-network.js";
 import type { Redirect } from "../policy/terms.js";
@@ -23,11 +24,6 @@ export function parseListenAddress(text: string): TcpListenerAddress {
   const address = parseIp(bracketed ?? plain ?? "");
   if (address === null || (address.kind() === "ipv4") !== (plain !== undefined)) throw wrong(expected, text);
   return { host: address.toString(), port };
-}
-
-/** @param host as {@link parseListenAddress} gives it */
-export function isLoopback(host: string): boolean {
-  return host === "::1" || host.startsWith("127.");
 }
 
 /** @param text as {@link parseListenAddress} takes it, `unix:/path` or `systemd:NAME` */
@@ -135,6 +131,28 @@ export function parseProxyAddress(text: string): { host: string; port: number } 
   if (port >= 1 && port <= 0xffff && (bracketed === undefined || parseIp(bracketed) !== null))
     return { host: bracketed ?? plain, port };
   throw wrong("a name or an address, and a port, as proxy.example.test:1080 or [2001:db8::1]:1080", text);
+}
+
+const PAC_KINDS = ["PROXY", "HTTPS", "SOCKS5", "SOCKS"] as const;
+
+/** @param text as FindProxyForURL returns it, `PROXY proxy.example.test:3128` */
+export function parsePacProxy(text: string): { kind: (typeof PAC_KINDS)[number]; address: string } {
+  const [, word, address = ""] = /^(\w+) (\S+)$/.exec(text) ?? [];
+  const kind = PAC_KINDS.find((each) => each === word);
+  if (kind === undefined) throw wrong(`${PAC_KINDS.join(", ")}, and a host and port`, text);
+  parseProxyAddress(address);
+  return { kind, address };
+}
+
+export function parseDomain(text: string): string {
+  if (parseName(text) !== null) return text;
+  throw wrong("a domain, as example.test", text);
+}
+
+/** @param text a host's name, or `*.example.test` for all below it */
+export function parseHostPattern(text: string): string {
+  if (parseName(text.replace(/^\*\./, "")) !== null) return text;
+  throw wrong("a host's name, or *.domain for all below it", text);
 }
 
 /** @returns a keytab name for the library, always with its type */

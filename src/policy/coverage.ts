@@ -4,6 +4,7 @@
  * were asked for. What two earlier rules cover only together is not found.
  */
 import { CONDITION_KEYS, type ConditionKey, type Conditions, type ConditionValues } from "./conditions.js";
+import { isLocalName } from "./destination-name.js";
 import type { DestinationPattern } from "./destination-pattern.js";
 import { isAtLeast } from "./facts.js";
 import { coversPrincipal } from "./principal.js";
@@ -120,7 +121,7 @@ class Pair {
     const { kind, ports } = entry;
     if (kind === "protected") return true;
     if (kind === "name") return entry.name === "localhost";
-    if (kind === "suffix") return false;
+    if (kind === "suffix" || kind === "local") return false;
     if (this.#inner.effect === "deny" && holdsProtected(entry.network)) return true;
     const isOwn = ports !== null && ports.low === ports.high && this.#ownPorts.has(ports.low);
     return isWithinProtected(entry.network) || (entry.network.isSingleAddress && isOwn);
@@ -139,6 +140,10 @@ class Pair {
       case "suffix":
         if (inner.kind === "suffix") return inner.suffix.endsWith(outer.suffix);
         return inner.kind === "name" && inner.name.endsWith(outer.suffix);
+      case "local":
+        if (inner.kind === "local") return true;
+        if (inner.kind !== "name" || !isLocalName(inner.name)) return false;
+        return this.#outer.effect === "deny" || !this.#mayNameProtected(inner);
       case "network":
         if (inner.kind !== "network" || !inner.network.isWithin(outer.network)) return false;
         // A deny matches all of it; an allow, of the protected destinations, only those it names.

@@ -1,4 +1,5 @@
 /** A rule's `to`, and what holds where it is left out. */
+import { isLocalName } from "./destination-name.js";
 import type { DestinationPattern } from "./destination-pattern.js";
 import type { Destination } from "./facts.js";
 import { listText, type Match, type Matcher, NO, type Reading, UNKNOWN, yes } from "./matcher.js";
@@ -79,5 +80,7 @@ function isSame(
       return name === entry.name;
     case "suffix":
       return name?.endsWith(entry.suffix) ?? false;
+    case "local":
+      return name !== null && isLocalName(name);
   }
 }

@@ -18,6 +18,11 @@ export function looksLikeAddress(name: string): boolean {
   return /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(name);
 }
 
+/** Whether the name has no dot and is one that no resolver takes for an address. */
+export function isLocalName(name: string): boolean {
+  return !name.includes(".") && !looksLikeAddress(name);
+}
+
 export function isAscii(text: string): boolean {
   return /^[\x20-\x7e]*$/.test(text);
 }

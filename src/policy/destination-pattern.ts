@@ -1,6 +1,6 @@
 /**
- * One entry of a rule's `to`: an address, a network, a name, `*.suffix` or a name for protected destinations, each with an
- * optional port or port range.
+ * One entry of a rule's `to`: an address, a network, a name, `*.suffix`, `<local>` or a name for protected destinations, each
+ * with an optional port or port range.
  */
 import { UsageError } from "../errors.js";
 import { isAscii, looksLikeAddress, parseName } from "./destination-name.js";
@@ -22,13 +22,15 @@ export type DestinationPattern = {
   | { readonly kind: "name"; readonly name: string }
   /** `suffix` begins with its dot, so that the apex does not match. */
   | { readonly kind: "suffix"; readonly suffix: string }
+  /** Names without a dot, as Windows' `<local>` has them. */
+  | { readonly kind: "local" }
   /** null: of every kind. */
   | { readonly kind: "protected"; readonly of: ProtectedKind | null }
 );
 
 /**
  * @param text `10.0.0.1`, `10.0.0.0/8:443`, `[2001:db8::/32]:1-1023`, `db.example.test:5432`, `*.example.test`,
- *   `loopback:8080`
+ *   `<local>`, `loopback:8080`
  * @throws UsageError (BAD_NETWORK, BAD_DESTINATION) that says what was expected
  */
 export function parseDestinationPattern(text: string): DestinationPattern {
@@ -37,6 +39,7 @@ export function parseDestinationPattern(text: string): DestinationPattern {
   if (host.includes(":") || host.includes("/") || /^\d+\.\d+\.\d+\.\d+$/.test(host)) {
     return { kind: "network", network: IpNetwork.parse(host), ports: range, text };
   }
+  if (host.toLowerCase() === "<local>") return { kind: "local", ports: range, text };
   const of = PROTECTED_NAMES.get(host.toLowerCase());
   if (of !== undefined) return { kind: "protected", of, ports: range, text };
   const isSuffix = host.startsWith("*.");

@@ -11,56 +11,50 @@
  *     *                         everything
  */
 import { UsageError } from "../errors.js";
-import { looksLikeAddress, parseName } from "./destination-name.js";
+import { isLocalName, parseName } from "./destination-name.js";
 import { type DestinationPattern, parseDestinationPattern } from "./destination-pattern.js";
 import { parseIp } from "./ip-network.js";
 
 export interface NoProxy {
   readonly all: boolean;
-  /** Names without a dot. */
-  readonly local: boolean;
-  /** As those of a rule's `to`. None of them is a protected destination by its name. */
+  /** As those of a rule's `to`, with their texts. None of them is a protected destination by its name. */
   readonly patterns: readonly DestinationPattern[];
 }
 
 /** @throws UsageError (BAD_NETWORK, BAD_DESTINATION) that names the entry */
 export function parseNoProxy(text: string): NoProxy {
-  const entries = text.split(/[,\s]+/).filter((entry) => entry !== "");
+  const entries = noProxyEntries(text);
   return {
     all: entries.includes("*"),
-    local: entries.some((entry) => entry.toLowerCase() === "<local>"),
-    patterns: entries
-      .filter((entry) => entry !== "*" && entry.toLowerCase() !== "<local>")
-      .flatMap((entry) => patternsOf(entry)),
+    patterns: entries.filter((entry) => entry !== "*").flatMap(patternsOf),
   };
 }
 
+/** The entries of a list, as they are written. */
+export function noProxyEntries(text: string): string[] {
+  return text.split(/[,\s]+/).filter((entry) => entry !== "");
+}
+
 function patternsOf(entry: string): DestinationPattern[] {
-  const below = entry.replace(/^\./, "*.");
-  const pattern = parseDestinationPattern(below);
+  const pattern = parseDestinationPattern(entry.replace(/^\./, "*."));
   if (pattern.kind === "protected") {
     const expected = "a name with a final dot, for names of this kind mean something else in rules";
     throw new UsageError("BAD_DESTINATION", `expected ${expected}, found ${JSON.stringify(entry)}`);
   }
-  if (pattern.kind !== "name") return [{ ...pattern, text: entry }];
-  const { name, ports } = pattern;
-  return [
-    { ...pattern, text: entry },
-    { kind: "suffix", suffix: `.${name}`, ports, text: entry },
-  ];
+  return pattern.kind === "name" ? [pattern, parseDestinationPattern(`*.${entry}`)] : [pattern];
 }
 
 /** @param host a name or an address as a client asks for it, IPv6 with brackets or without */
-export function goesDirect({ all, local, patterns }: NoProxy, host: string, port: number): boolean {
+export function goesDirect({ all, patterns }: NoProxy, host: string, port: number): boolean {
   if (all) return true;
   const bare = /^\[(.*)\]$/s.exec(host)?.[1] ?? host;
   const ip = parseIp(bare);
   const name = ip === null ? parseName(bare) : null;
-  if (name !== null && local && !name.includes(".") && !looksLikeAddress(name)) return true;
   return patterns.some((pattern) => {
     const { ports } = pattern;
     if (ports !== null && (port < ports.low || port > ports.high)) return false;
     if (pattern.kind === "network") return ip !== null && pattern.network.contains(ip);
+    if (pattern.kind === "local") return name !== null && isLocalName(name);
     if (pattern.kind === "name") return name === pattern.name;
     return pattern.kind === "suffix" && (name?.endsWith(pattern.suffix) ?? false);
   });

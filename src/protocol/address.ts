@@ -63,6 +63,12 @@ export function plainAddress(address: string): string {
   return host.kind === "domain" ? host.name : host.address;
 }
 
+/** This very host by its loopback: nobody else's network lies on the way (RFC 6761 §6.3 for the name). */
+export function isThisHost(host: Address): boolean {
+  if (host.kind === "domain") return /^localhost\.?$/i.test(host.name);
+  return host.address === "::1" || (host.kind === "ipv4" && host.address.startsWith("127."));
+}
+
 /** `host:port`, with brackets around an IPv6 address. */
 export function formatEndpoint(endpoint: Endpoint): string {
   const { host, port } = endpoint;

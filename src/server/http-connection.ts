@@ -36,6 +36,7 @@ import { HttpSession } from "./http-session.js";
 import { asError } from "./internal-error.js";
 import { LimitError } from "./limits.js";
 import { NO_OCTETS } from "./octets.js";
+import { type PacOptions, pacFor } from "./pac.js";
 import { newSessionId } from "./session-id.js";
 import type { SessionInfo } from "./session-info.js";
 import { SessionQuota } from "./session-quota.js";
@@ -51,7 +52,7 @@ const NOTHING = Buffer.alloc(0);
 
 export interface HttpOptions extends ConnectionOptions {
   /** What is answered to whoever asks the proxy itself for /proxy.pac; null: nothing. */
-  pac: string | null;
+  pac: PacOptions | null;
 }
 
 export class HttpConnection {
@@ -346,9 +347,11 @@ export class HttpConnection {
   #answerItself(asked: Asked, path: string): void {
     const { pac } = this.#options;
     const { method = "" } = asked.request;
-    if (asked.response === null || pac === null || path !== PAC_PATH || !/^(?:GET|HEAD)$/.test(method))
+    const isAsked = pac !== null && path === PAC_PATH && /^(?:GET|HEAD)$/.test(method);
+    const script = isAsked ? pacFor(pac, this.#socket) : null;
+    if (asked.response === null || script === null)
       throw new PeerError("NOT_FOUND", "this is a proxy: it has nothing of that name itself");
-    send(asked.response, proxyAutoConfig(pac), this.#last);
+    send(asked.response, proxyAutoConfig(script), this.#last);
     this.#settle(asked, null);
   }
 

@@ -2,6 +2,7 @@ import type { Socks4Policy } from "../auth/socks4-identity.js";
 import type { ListenerAddress } from "../protocol/listener-address.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
 import type { MethodPolicy } from "./methods.js";
+import type { PacOptions } from "./pac.js";
 import type { TlsOptions } from "./tls-acceptor.js";
 
 export type ListenerOptions = ListenerAddress & ListenerSettings;
@@ -19,5 +20,5 @@ export interface ListenerSettings extends MethodPolicy {
   /** Take HTTP on the same port: CONNECT, and requests with an absolute URI. */
   http: boolean;
   /** The proxy auto-configuration that it has at /proxy.pac; null: none. */
-  pac: string | null;
+  pac: PacOptions | null;
 }

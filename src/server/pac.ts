@@ -2,9 +2,12 @@
  * A proxy auto-configuration: the function FindProxyForURL(url, host) that browsers ask where to send a request. It looks
  * nothing up in DNS: a browser would send the names past the proxy. What is refused, the proxy refuses, and says why.
  */
+import type { Socket } from "node:net";
+import { TLSSocket } from "node:tls";
 import type { DestinationPattern } from "../policy/destination-pattern.js";
 import type { IpNetwork } from "../policy/ip-network.js";
 import type { NoProxy } from "../policy/no-proxy.js";
+import { formatEndpoint, parseHost } from "../protocol/address.js";
 
 export interface PacProxy {
   readonly kind: "PROXY" | "HTTPS" | "SOCKS5" | "SOCKS";
@@ -18,10 +21,26 @@ export interface PacRouting {
   readonly proxies: readonly PacProxy[];
 }
 
+/** What a listener serves. */
+export interface PacOptions extends Pick<PacRouting, "direct"> {
+  /** null: the address at which browsers have asked for it. */
+  readonly proxies: readonly PacProxy[] | null;
+}
+
+/** @returns null where there is no address to tell, as at a Unix socket */
+export function pacFor({ direct, proxies }: PacOptions, client: Socket): string | null {
+  if (proxies !== null) return proxyAutoConfiguration({ direct, proxies });
+  const { localAddress, localPort } = client;
+  if (localAddress === undefined || localPort === undefined) return null;
+  const kind = client instanceof TLSSocket ? "HTTPS" : "PROXY";
+  const address = formatEndpoint({ host: parseHost(localAddress), port: localPort });
+  return proxyAutoConfiguration({ direct, proxies: [{ kind, address }] });
+}
+
 /** In what every JavaScript engine reads, the oldest that programs have for PAC files too. */
 export function proxyAutoConfiguration({ direct, proxies }: PacRouting): string {
   const through = proxies.map(({ kind, address }) => `${kind} ${address}`).join("; ");
-  const conditions = direct.all ? ["true"] : conditionsOf(direct);
+  const conditions = direct.all ? ["true"] : direct.patterns.map(conditionOf);
   const lines = conditions.map((condition) => `  if (${condition}) return "DIRECT";\n`);
   return `${FUNCTIONS}
 function FindProxyForURL(url, host) {
@@ -33,28 +52,24 @@ ${lines.join("")}  return ${JSON.stringify(through)};
 `;
 }
 
-function conditionsOf({ local, patterns }: NoProxy): string[] {
-  return [
-    ...(local ? ['bits === null && name.indexOf(".") < 0 && name.indexOf(":") < 0'] : []),
-    ...patterns.flatMap((pattern) => {
-      const host = hostCondition(pattern);
-      const { ports } = pattern;
-      if (host === null) return [];
-      return [ports === null ? host : `port >= ${ports.low} && port <= ${ports.high} && ${host}`];
-    }),
-  ];
+function conditionOf(pattern: DestinationPattern): string {
+  const { ports } = pattern;
+  const host = hostCondition(pattern);
+  return ports === null ? host : `port >= ${ports.low} && port <= ${ports.high} && ${host}`;
 }
 
-function hostCondition(pattern: DestinationPattern): string | null {
+function hostCondition(pattern: DestinationPattern): string {
   switch (pattern.kind) {
     case "name":
       return `name === ${JSON.stringify(pattern.name)}`;
     case "suffix":
       return `endsWith(name, ${JSON.stringify(pattern.suffix)})`;
+    case "local":
+      return "isLocal(name)";
     case "network":
       return `isIn(bits, ${JSON.stringify(prefixOf(pattern.network))}, ${bitsIn(pattern.network)})`;
     case "protected":
-      return null;
+      return "false";
   }
 }
 
@@ -79,6 +94,10 @@ const FUNCTIONS = `function portOf(url) {
 function endsWith(name, suffix) {
   var at = name.length - suffix.length;
   return at > 0 && name.indexOf(suffix, at) === at;
+}
+
+function isLocal(name) {
+  return /^[a-z0-9_-]+$/.test(name) && !/^([0-9]+|0x[0-9a-f]*)$/.test(name);
 }
 
 function binary(number, width) {

@@ -142,6 +142,7 @@ test("our client by every method", async (t) => {
 
   await t.test("what a caller has wrong is told before anything is sent", async () => {
     const nowhere = { proxy: { host: "localhost", port: 1 }, destination };
+    const elsewhere = { proxy: { host: "proxy.example.test", port: 1 } };
     const table: [options: Partial<ProxyOptions>, code: string][] = [
       [{ methods: [] }, "BAD_ARGUMENT"],
       [{ methods: ["password"] }, "BAD_ARGUMENT"],
@@ -149,6 +150,9 @@ test("our client by every method", async (t) => {
       [{ methods: ["password"], username: "carol", password: "x".repeat(256) }, "BAD_PASSWORD"],
       [{ methods: ["password"], username: "", password: "secret" }, "BAD_USERNAME"],
       [{ methods: ["password"], username: "ü".repeat(128), password: "secret" }, "BAD_USERNAME"],
+      [{ ...elsewhere, methods: ["password"], ...PASSWORD }, "CLEAR_TEXT_PASSWORD"],
+      [{ ...elsewhere, methods: ["gssapi", "password"], ...PASSWORD }, "CLEAR_TEXT_PASSWORD"],
+      [{ ...elsewhere, methods: ["password"], protocol: "http", ...PASSWORD }, "CLEAR_TEXT_PASSWORD"],
       [{ hops: 9 }, "LOOP"],
       [{ hops: 0 }, "BAD_ARGUMENT"],
     ];

@@ -36,6 +36,7 @@ const TABLE: [error: Error, before: string, behind: string, foreign: string][] =
   [new PolicyError("LOOP", ""), "stop -", "stop -", "stop -"],
   // Ours.
   [new PolicyError("COMMAND_NOT_SUPPORTED", ""), "stop -", "stop -", "stop -"],
+  [new PolicyError("CLEAR_TEXT_PASSWORD", ""), "stop -", "stop -", "stop -"],
   [new NetworkError("ABORTED", ""), "stop -", "stop -", "stop -"],
   [new UsageError("BAD_ARGUMENT", ""), "stop -", "stop -", "stop -"],
   [new TypeError("a fault"), "stop -", "stop -", "stop -"],

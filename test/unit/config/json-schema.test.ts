@@ -111,5 +111,10 @@ test("there is no key for a secret itself", () => {
     ([, name]) => name,
   );
   // A section, a method's switch, the name of a file.
-  assert.deepEqual([...new Set(names)].sort(), ["acceptClearTextPasswords", "bindPasswordFile", "passwords"]);
+  assert.deepEqual([...new Set(names)].sort(), [
+    "acceptClearTextPasswords",
+    "bindPasswordFile",
+    "passwords",
+    "sendClearTextPassword",
+  ]);
 });

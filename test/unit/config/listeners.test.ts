@@ -48,6 +48,26 @@ test("owners of listeners that others reach", { skip: !LINUX && "owners are for 
     assert.match(on([owner]), /owners\[0\]: expected/);
 });
 
+test("an auto-configuration is for browsers", () => {
+  const at = (pac: unknown, listener: object = { http: true, methods: ["none"] }) =>
+    problemsOf({ address: "127.0.0.1:3128", ...listener, pac });
+  assert.equal(at({}), "");
+  assert.equal(
+    at({ direct: [".a.test", "<local>", "*"], proxies: ["PROXY a.test:1", "SOCKS5 [::1]:1"] }),
+    "",
+  );
+  assert.match(at({}, {}), /pac: browsers ask for it by HTTP: add http: true/);
+  const unix = { address: "unix:/run/proxy", http: true, methods: ["none"] };
+  assert.match(at({}, unix), /pac: a Unix socket is no address for browsers/);
+  assert.equal(at({ proxies: ["PROXY a.test:1"] }, unix), "");
+  assert.match(
+    at({ direct: ["a.test", "a..b"] }),
+    /pac\.direct\[1\]: expected an address, a network, a name/,
+  );
+  for (const proxy of ["DIRECT", "PROXY a.test", "proxy a.test:1", "PROXY  a.test:1", 'PROXY a"b:1'])
+    assert.match(at({ proxies: [proxy] }), /pac\.proxies\[0\]: expected/, proxy);
+});
+
 test("rules may name any listener", () => {
   const config = (listener: string) => ({
     listeners: [{ address: "unix:/run/proxy" }, { address: "systemd:proxy" }],

@@ -140,6 +140,7 @@ upstreams:
   outside:
     proxies: ["proxy.example.test:1080", { address: "[2001:db8::1]:1", targetName: socks@proxy.example.test }]
     srv: example.test
+    trusted: [proxy.example.test, "*.proxies.test"]
     order: round-robin
     protocol: http
     method: password
@@ -232,10 +233,12 @@ control: { socket: /run/proxy/control }
           { host: "2001:db8::1", port: 1, targetName: "socks@proxy.example.test" },
         ],
         srv: "example.test",
+        trusted: ["proxy.example.test", "*.proxies.test"],
         order: "round-robin",
         protocol: "http",
         method: "password",
         user: { name: "proxy", file: "/etc/gssocks/secret" },
+        sendClearTextPassword: false,
         tls: {
           authorities: "/etc/gssocks/ca.pem",
           name: "proxy.example.test",
@@ -333,7 +336,7 @@ identd: { address: localhost, socket: run, answer: name, forward: "*:114", unkno
     [
       "3|listeners[0].gssapi.nec|expected true or false, found the number 1",
       "4|listeners[1].address|missing; expected an IP address and a port, as 127.0.0.1:1080, or unix:/path or systemd:NAME",
-      "4|listeners[1].addres|unknown key; expected one of address, gssapi, methods, sources, acceptClearTextPasswords, socks4, http, tls, owners",
+      "4|listeners[1].addres|unknown key; expected one of address, gssapi, methods, sources, acceptClearTextPasswords, socks4, http, pac, tls, owners",
       "6|gssapi.keytab|expected an absolute path, found nothing",
       `7|gssapi.protectionLevels[1]|${levels}, found "selective" (which only clients offer: a server answers it with one of its own levels)`,
       '12|rules[0].deny.to[1]|expected a network without host bits: 10.0.0.0/8, found "10.9.0.0/8"',

@@ -24,6 +24,8 @@ test("entries of `to`", () => {
     ["Loopback:80", "protected loopback", [80, 80]],
     ["own-listeners", "protected own listener"],
     ["cloud-metadata", "protected cloud metadata"],
+    ["<local>", "local names without a dot"],
+    ["<LOCAL>:80", "local names without a dot", [80, 80]],
     // A host of that name.
     ["loopback.", "name loopback"],
   ];
@@ -44,6 +46,8 @@ function what(entry: DestinationPattern): string {
       return entry.name;
     case "suffix":
       return entry.suffix;
+    case "local":
+      return "names without a dot";
     case "protected":
       return entry.of ?? "every kind";
   }

@@ -25,7 +25,12 @@ export const CASES: readonly [list: string, direct: readonly string[], through: 
     ["example.test:8080", "a.example.test:8080", "192.0.2.1:443"],
     ["example.test:80", "192.0.2.1:80"],
   ],
-  ["<local>", ["intranet:80"], ["intranet.example.test:80", "10.0.0.1:80", "[::1]:80"]],
+  [
+    "<local>",
+    ["intranet:80"],
+    ["intranet.example.test:80", "10.0.0.1:80", "[::1]:80", "2130706433:80", "0x7f000001:80"],
+  ],
+  ["<local>:8080", ["intranet:8080"], ["intranet:80"]],
 ];
 
 export function split(destination: string): { host: string; port: number } {

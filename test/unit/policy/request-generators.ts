@@ -35,6 +35,8 @@ const VALUES: { [Key in ConditionKey]: fc.Arbitrary<NonNullable<Conditions[Key]>
         "::/0",
         "*.test",
         "a.test",
+        "intranet",
+        "<local>",
         "loopback",
         "127.0.0.0/8",
         "protected",
@@ -112,7 +114,7 @@ export const address = fc.constantFrom(
   "64:ff9b::cb00:7101",
   "127.0.0.9",
 );
-export const name = fc.constantFrom("a.test", "b.a.test", "localhost");
+export const name = fc.constantFrom("a.test", "b.a.test", "intranet", "localhost");
 
 /** Port 1080 of 127.0.0.9 is a listener of the proxy's. */
 export const isOwnListener = (text: string, port: number) => text === "127.0.0.9" && port === 1080;

@@ -72,6 +72,8 @@ test("before DNS only what no address could change is denied", () => {
     [[["deny", "*.bank.test:443"], ["allow"]], "www.bank.test", "resolve", null],
     [[["deny", "*.bank.test:80"], ["allow"]], "www.bank.test", "deny", 1],
     [[["deny", "10.0.0.0/8"], ["allow"]], "db.test", "resolve", null],
+    [[["deny", "<local>"], ["allow"]], "db", "deny", 1],
+    [[["deny", "<local>"], ["allow"]], "db.test", "resolve", null],
     [
       [
         ["allow", "10.0.0.0/8"],

@@ -7,6 +7,7 @@ import {
   type Endpoint,
   encodeEndpoint,
   formatEndpoint,
+  isThisHost,
   parseHost,
   readEndpoint,
   UNSPECIFIED,
@@ -168,4 +169,28 @@ test("an endpoint in a message", () => {
   assert.equal(formatEndpoint(UNSPECIFIED), "0.0.0.0:0");
   assert.equal(formatEndpoint({ host: parseHost("2001:db8::1"), port: 80 }), "[2001:db8::1]:80");
   assert.equal(formatEndpoint({ host: parseHost("db.example.test"), port: 5432 }), "db.example.test:5432");
+});
+
+test("whether it is this very host", () => {
+  for (const text of [
+    "127.0.0.1",
+    "127.255.0.9",
+    "::1",
+    "0:0::1",
+    "::ffff:127.0.0.1",
+    "localhost",
+    "LocalHost.",
+  ])
+    assert.equal(isThisHost(parseHost(text)), true, text);
+  for (const text of [
+    "128.0.0.1",
+    "127.1",
+    "127.0.0.1.test",
+    "::2",
+    "0.0.0.0",
+    "::",
+    "localhost.test",
+    "a.localhost",
+  ])
+    assert.equal(isThisHost(parseHost(text)), false, text);
 });
