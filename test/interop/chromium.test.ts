@@ -4,19 +4,11 @@
  * nothing. (It asks the proxy for hosts of its own, too, which the rules deny.)
  */
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { readFile } from "node:fs/promises";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { test } from "node:test";
-import { makeAuthority, makeCertificate } from "../support/certificates.js";
-import { HttpOrigin } from "../support/http-origin.js";
-import { runToEnd } from "../support/processes.js";
+import { ALL_OF_IT, loadPage, startRichPage } from "../support/chromium.js";
 import { proxiedRealm } from "../support/proxied-realm.js";
 import { isSessionRecord } from "../support/proxy.js";
-
-const IMAGE = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
 
 test("Chromium loads a page through the proxy, by its user's ticket", async (t) => {
   const { proxy, realm } = await proxiedRealm(
@@ -27,49 +19,17 @@ test("Chromium loads a page through the proxy, by its user's ticket", async (t) 
     },
     { services: ["HTTP/localhost"] },
   );
-  const made = await makeCertificate(realm.dir, "localhost", "DNS:localhost", await makeAuthority(realm.dir));
-  const https = createServer({ cert: await readFile(made.certificate), key: await readFile(made.key) });
-  https.on("request", (_, response) => {
-    response.setHeader("Content-Type", "text/javascript").end('document.body.append("by https; ");');
-  });
-  https.listen(0, "127.0.0.1");
-  await once(https, "listening");
-  t.after(() => {
-    https.closeAllConnections();
-    https.close();
-  });
-  const { port: securePort } = https.address() as AddressInfo;
-  const origin = await HttpOrigin.start(t, ({ url }, response) => {
-    const [type = "", body = ""] = {
-      "/": ["text/html", page(securePort)],
-      "/by-http.js": ["text/javascript", 'document.body.append("by http; ");'],
-      "/style.css": ["text/css", "body { background: url(/image.gif?style) }"],
-    }[url] ?? [url.startsWith("/image") ? "image/gif" : "text/plain", IMAGE];
-    response.setHeader("Content-Type", type as string).end(body);
-  });
-
-  async function load(ccache: string): Promise<string> {
-    const args = [
-      ...["--headless", "--no-sandbox", "--disable-quic", "--disable-gpu", "--disable-dev-shm-usage"],
-      ...[
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-      ],
-      `--user-data-dir=${path.join(realm.dir, `profile-${path.basename(ccache)}`)}`,
-      ...[`--proxy-server=http://localhost:${proxy.port}`, "--proxy-bypass-list=<-loopback>"],
-      // The origin's certificate is nobody's, and no matter of the proxy's.
-      ...["--ignore-certificate-errors", "--dump-dom", `http://localhost:${origin.port}/`],
-    ];
-    const env = { ...realm.env, KRB5CCNAME: ccache, HOME: realm.dir };
-    const { stdout, stderr } = await runToEnd("chromium", args, { env, timeoutMs: 60_000 });
-    return stdout === "" ? stderr : stdout;
-  }
+  const { origin, securePort } = await startRichPage(t, realm.dir);
+  const load = (ccache: string) =>
+    loadPage(`http://localhost:${proxy.port}`, `http://localhost:${origin.port}/`, {
+      dir: realm.dir,
+      profile: path.basename(ccache),
+      env: { ...realm.env, KRB5CCNAME: ccache },
+    });
 
   await t.test("with a ticket", async () => {
     const dom = await load(process.env.KRB5CCNAME as string);
-    assert.match(dom, /by http; .*by https; .*image 1/s);
+    assert.match(dom, ALL_OF_IT);
     const paths = new Set(origin.asked.map(({ url }) => url));
     for (const each of ["/", "/by-http.js", "/style.css", "/image.gif"]) assert.ok(paths.has(each), each);
     for (const port of [origin.port, securePort]) {
@@ -93,10 +53,3 @@ test("Chromium loads a page through the proxy, by its user's ticket", async (t) 
     );
   });
 });
-
-function page(securePort: number): string {
-  return `<!doctype html><link rel="stylesheet" href="/style.css"><body>
-    <script src="/by-http.js"></script>
-    <script src="https://localhost:${securePort}/by-https.js"></script>
-    <img src="/image.gif" onload="document.body.append('image ' + this.naturalWidth)">`;
-}
