@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { gunzipSync } from "node:zlib";
-import { accepting } from "./directory.js";
+import { accepting } from "./accepting.js";
 import { run, start } from "./processes.js";
 import { Realm } from "./realm.js";
 import { showOnFailure } from "./show-on-failure.js";

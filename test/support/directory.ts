@@ -1,9 +1,9 @@
 /** A directory of a test's own: slapd on two ports of 127.0.0.1, `ldap` (StartTLS) and `ldaps`, which a file fills. */
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { connect, type NetConnectOpts } from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { accepting } from "./accepting.js";
 import type { Certificate } from "./certificates.js";
 import { type Running, run, start } from "./processes.js";
 
@@ -69,24 +69,6 @@ export class Directory {
     await this.#slapd.stop();
     rmSync(this.#dir, { recursive: true, force: true });
   }
-}
-
-/** slapd says that it starts before it listens, and then no more: whether it listens is for us to try. */
-export async function accepting(at: NetConnectOpts, slapd: Running): Promise<void> {
-  let gone = false;
-  void slapd.exited.then(() => {
-    gone = true;
-  });
-  for (let tries = 0; tries < 500 && !gone; tries++) {
-    const socket = connect(at);
-    const listens = await new Promise<boolean>((resolve) => {
-      socket.once("connect", () => resolve(true)).on("error", () => resolve(false));
-    });
-    socket.destroy();
-    if (listens) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  throw new Error(`slapd does not listen: ${slapd.stderr()}`);
 }
 
 const BASE = `dn: ${SUFFIX}
