@@ -99,7 +99,7 @@ async function associationOf(opened: Opened): Promise<UdpAssociation> {
     const association = await UdpAssociation.open({
       control,
       socket,
-      relay: session.bnd,
+      session,
       protection: datagramsOf(opened),
     });
     association.once("close", () => {

@@ -16,15 +16,15 @@ import { type DropReason, type Drops, noDrops } from "../relay/datagram-drops.js
 import type { DatagramProtection } from "../relay/datagram-protection.js";
 import { sendDatagram } from "../relay/udp-sockets.js";
 import { reachable } from "./proxy-channel.js";
-import type { HostPort } from "./proxy-options.js";
+import type { HostPort, ProxySession } from "./proxy-options.js";
 
 export interface UdpAssociationOptions {
   /** The TCP connection, after the reply. */
   control: Socket;
-  /** Bound to the port that was announced, or to any. Of the family of `relay`. */
+  /** Bound to the port that was announced, or to any. Of the family of BND. */
   socket: DatagramSocket;
-  /** BND of the reply. An unspecified address stands for the proxy's. */
-  relay: Endpoint;
+  /** What was agreed. Datagrams go to its BND, where an unspecified address stands for the proxy's. */
+  session: ProxySession;
   protection: DatagramProtection;
 }
 
@@ -35,14 +35,17 @@ interface Events {
 }
 
 export class UdpAssociation extends EventEmitter<Events> {
+  /** Who the two ends are, and the protection level. */
+  readonly session: ProxySession;
   readonly dropped: Drops = noDrops();
   readonly #control: Socket;
   readonly #socket: DatagramSocket;
   readonly #protection: DatagramProtection;
   #closed = false;
 
-  private constructor({ control, socket, protection }: UdpAssociationOptions) {
+  private constructor({ control, socket, session, protection }: UdpAssociationOptions) {
     super();
+    this.session = session;
     this.#control = control;
     this.#socket = socket;
     this.#protection = protection;
@@ -64,16 +67,16 @@ export class UdpAssociation extends EventEmitter<Events> {
    * @throws PeerError (BAD_BND), NetworkError (PROXY_UNREACHABLE, CONNECTION_LOST)
    */
   static async open(options: UdpAssociationOptions): Promise<UdpAssociation> {
-    const { control, socket, relay } = options;
-    const address = relayAddress(relay, control);
+    const { control, socket, session } = options;
+    const address = relayAddress(session.bnd, control);
     await new Promise<void>((done, fail) => {
       socket.once("error", fail).once("connect", () => {
         socket.off("error", fail);
         done();
       });
-      socket.connect(relay.port, address);
+      socket.connect(session.bnd.port, address);
     }).catch((error: NodeJS.ErrnoException) => {
-      const message = `the proxy's UDP relay ${address} port ${relay.port} can't be reached: ${error.code}`;
+      const message = `the proxy's UDP relay ${address} port ${session.bnd.port} can't be reached: ${error.code}`;
       throw new NetworkError("PROXY_UNREACHABLE", message, { cause: error });
     });
     if (control.destroyed || control.readableEnded) throw lost();

@@ -107,6 +107,7 @@ export class Upstream {
     const { result, proxy } = await this.#first(asking, (options) => udpAssociate(options));
     const over = proxy.begin();
     result.once("close", () => over());
+    this.#used(result, asking);
     return result;
   }
 
@@ -151,7 +152,7 @@ export class Upstream {
     }
   }
 
-  #used({ session }: Opened, { credential }: Asking): void {
+  #used({ session }: Pick<Opened, "session">, { credential }: Asking): void {
     if (credential === undefined && session.initiator !== null) this.ticket.used(session.initiator);
   }
 }

@@ -51,6 +51,11 @@ for (const enctype of ENCTYPES) {
     for (const level of LEVELS) {
       await context.test(`level ${level}`, async () => {
         const association = await open(level);
+        const { initiator, acceptor, mechanism, level: agreed, method } = association.session;
+        assert.deepEqual(
+          [initiator, acceptor, mechanism, agreed, method],
+          ["alice@EXAMPLE.TEST", "rcmd/localhost@EXAMPLE.TEST", "krb5", level, "gssapi"],
+        );
         const four = { host: "127.0.0.1", port: ports.ipv4 };
         assert.deepEqual(await ask(association, four.host, four.port, "four"), { text: "four", from: four });
         const six = { host: "::1", port: ports.ipv6 };

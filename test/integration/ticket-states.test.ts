@@ -122,6 +122,12 @@ test("the user's ticket", async (t) => {
       await kinit("alice");
       assert.equal(await whose(), "alice@EXAMPLE.TEST");
       assert.deepEqual(told(), [{ ...alice, before: "bob@EXAMPLE.TEST" }]);
+
+      await kinit("bob");
+      const association = await upstream.associate();
+      association.close();
+      assert.equal(association.session.initiator, "bob@EXAMPLE.TEST");
+      assert.deepEqual(told(), [{ ...alice, principal: "bob@EXAMPLE.TEST", before: "alice@EXAMPLE.TEST" }]);
     });
   }
 

@@ -9,7 +9,7 @@ import { CLEAR_DATAGRAMS, MAX_DATAGRAM } from "../../../src/relay/datagram-prote
 import { drops, endpoint, Peer } from "../relay/datagram-peers.js";
 import { contexts } from "../relay/established-contexts.js";
 import { socketPair } from "../relay/loopback.js";
-import { Inbox, udpEnds } from "./udp-ends.js";
+import { Inbox, sessionWith, udpEnds } from "./udp-ends.js";
 
 test("there and back, by address and by name, under each level", async (t) => {
   const establish = await contexts(t);
@@ -45,7 +45,12 @@ test("no address to send to is the proxy's fault", async (t) => {
     const peer = await Peer.bind(t);
     const { theirs: control } = await socketPair(t);
     await assert.rejects(
-      UdpAssociation.open({ control, socket: peer.socket, relay, protection: CLEAR_DATAGRAMS }),
+      UdpAssociation.open({
+        control,
+        socket: peer.socket,
+        session: sessionWith(relay),
+        protection: CLEAR_DATAGRAMS,
+      }),
       (error) => error instanceof PeerError && error.code === "BAD_BND",
     );
   }

@@ -3,7 +3,7 @@ import { createSocket } from "node:dgram";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import type { TestContext } from "node:test";
-import type { HostPort } from "../../../src/client/handshake.js";
+import { type HostPort, NOBODY, type ProxySession } from "../../../src/client/proxy-options.js";
 import { UdpAssociation } from "../../../src/client/udp-association.js";
 import type { Endpoint } from "../../../src/protocol/address.js";
 import {
@@ -31,6 +31,11 @@ export interface EndsOptions {
   through?: Endpoint;
 }
 
+/** As a client without GSS-API has it. */
+export function sessionWith(bnd: Endpoint): ProxySession {
+  return { ...NOBODY, method: "none", level: "none", bnd };
+}
+
 export async function udpEnds(test: TestContext, options: EndsOptions = {}): Promise<Ends> {
   const [theirs, ours]: DatagramProtection[] =
     options.pair == null
@@ -47,7 +52,7 @@ export async function udpEnds(test: TestContext, options: EndsOptions = {}): Pro
   const association = await UdpAssociation.open({
     control: tcp.theirs,
     socket,
-    relay: options.through ?? relay.bnd,
+    session: sessionWith(options.through ?? relay.bnd),
     protection: ours as DatagramProtection,
   });
   test.after(() => association.close());
