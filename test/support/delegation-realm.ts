@@ -18,12 +18,10 @@ const SCHEMA = "/usr/share/doc/krb5-kdc-ldap/kerberos.schema.gz";
 /**
  * All of it is stopped when the test ends. The services are made, and their keys are in the realm's keytab.
  * @param services by their principals, and those that each may act towards in its clients' place
- * @param lifetime of tickets, in seconds
  */
 export async function delegationRealm(
   context: TestContext,
   services: Readonly<Record<string, readonly string[]>>,
-  lifetime?: number,
 ): Promise<Realm> {
   const dir = mkdtempSync(path.join(tmpdir(), "kdc-directory-"));
   context.after(() => rmSync(dir, { recursive: true, force: true }));
@@ -41,10 +39,7 @@ export async function delegationRealm(
   const slapd = await start("slapd", ["-f", config, "-d", "stats", "-h", uri], { env });
   context.after(() => slapd.stop());
   await accepting({ path: socket }, slapd);
-  const realm = await Realm.start({
-    ldap: `${uri}/${SUFFIX}`,
-    ...(lifetime === undefined ? {} : { lifetime }),
-  });
+  const realm = await Realm.start({ ldap: `${uri}/${SUFFIX}` });
   showOnFailure(context, () => realm.logs());
   context.after(() => realm.stop());
   await realm.kadmin(
