@@ -1,8 +1,8 @@
 /** The `metrics` part of the configuration file. */
 import * as z from "zod";
+import { isThisHost, parseHost } from "../protocol/address.js";
 import { DEFAULTS } from "./defaults.js";
 import { text } from "./fields.js";
-import { isThisHost, parseHost } from "../protocol/address.js";
 import { parseListenAddress } from "./values.js";
 
 /** Whoever gets there may read: other hosts only where the file says so in so many words. */

@@ -3,8 +3,14 @@ import * as z from "zod";
 import { isThisHost, parseHost } from "../protocol/address.js";
 import { distinct, file, protectionLevels, text } from "./fields.js";
 import { describe } from "./problems.js";
-import { parseDomain, parseHostPattern, parseMechanism, parseProxyAddress } from "./values.js";
-import { parseTargetName, parseText } from "./values.js";
+import {
+  parseDomain,
+  parseHostPattern,
+  parseMechanism,
+  parseProxyAddress,
+  parseTargetName,
+  parseText,
+} from "./values.js";
 
 const word = (expected: string, shape: RegExp) =>
   text(expected, (value) => parseText(value, shape, expected));
