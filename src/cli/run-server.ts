@@ -27,7 +27,11 @@ export async function runServer(
   const { config } = loaded;
   await foreground(config.log.level as LogLevel, format, async (foreground) => {
     const { trail, observer } = await startAuditTrail(config, foreground);
-    const sources = { sessions: () => service.progress(), dropped: () => trail.dropped };
+    const sources = {
+      sessions: () => service.progress(),
+      upstreams: () => service.ways(),
+      dropped: () => trail.dropped,
+    };
     const metrics = config.metrics === null ? null : new ServedMetrics(config.metrics, sources);
     const parts = { observer: metrics?.observer(observer) ?? observer, log: foreground.log, metrics, trail };
     const workers = config.workers === "auto" ? availableParallelism() : config.workers;
@@ -46,7 +50,13 @@ export async function runServer(
       () => void reload().catch(() => {}),
     );
     const socket = servedSocket(config);
-    const controlled = { reload, sessions: () => service.list(), kill: service.kill };
+    const controlled = {
+      reload,
+      sessions: () => service.list(),
+      upstreams: () => service.upstreams(),
+      kill: service.kill,
+      ended: trail.carried,
+    };
     const control = socket === null ? null : await ControlSocket.open(socket, controlled);
     try {
       await metrics?.open(service, observer);

@@ -4,11 +4,13 @@ import { fileURLToPath } from "node:url";
 import type { AuditTrail } from "../observability/audit.js";
 import type { Observer } from "../observability/events.js";
 import type { LogDestination } from "../observability/logger.js";
-import type { OpenSession } from "../observability/metrics.js";
+import type { MeteredUpstream, OpenSession } from "../observability/metrics.js";
 import type { ReloadOutcome } from "../server/reload-outcome.js";
 import { Server } from "../server/server.js";
 import type { SessionInfo } from "../server/session-info.js";
 import { localCounts } from "../server/shared-counts.js";
+import { listUpstreams } from "../server/upstream.js";
+import type { UpstreamInfo } from "../server/upstream-info.js";
 import { Primary, type PrimarySetup } from "../workers/primary.js";
 import type { ServedMetrics, Service } from "./metrics.js";
 import type { Loaded } from "./reloader.js";
@@ -25,10 +27,13 @@ export interface RunningService extends Service {
   /** @throws GssocksError, and nothing has changed */
   reload(loaded: Loaded): Promise<ReloadOutcome>;
   list(): Promise<SessionInfo[]>;
+  upstreams(): Promise<UpstreamInfo[]>;
   /** @returns those of `sessions` that there were, ended by now */
   kill(sessions: readonly string[]): Promise<string[]>;
   /** Of the sessions that this very process has. */
   progress(): Iterable<OpenSession>;
+  /** And its ways to other proxies. */
+  ways(): Iterable<MeteredUpstream>;
 }
 
 export interface ServiceParts {
@@ -50,8 +55,10 @@ export function alone({ config }: Loaded, { observer, metrics, trail }: ServiceP
     abort: () => server.abort(),
     reload: (next) => server.reload(options(next.config)),
     list: async () => server.list(),
+    upstreams: () => listUpstreams(server.upstreams),
     kill: (sessions) => server.kill(sessions),
     progress: () => server.progress,
+    ways: () => server.upstreams.status(),
     notReady: () => server.notReady(),
   };
 }
@@ -87,8 +94,10 @@ export function several(
     abort: () => primary.abort(),
     reload: (next) => primary.reload(setup(next, again)),
     list: () => primary.list(),
+    upstreams: () => primary.upstreams(),
     kill: (sessions) => primary.kill(sessions),
     progress: () => [],
+    ways: () => [],
     notReady: () => primary.notReady(),
     notHealthy: () => primary.notHealthy(),
     collectMetrics: (sum) => primary.collectMetrics(sum),

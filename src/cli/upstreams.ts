@@ -33,8 +33,8 @@ function opened(configured: readonly [string, UpstreamConfig][], observer: Obser
     },
     bind: async (name, dst, by) => {
       const { upstream, asking } = asked(name, by);
-      const { bnd, peer, close, over } = await upstream.bind({ dst }, asking);
-      return { bnd, peer: peer.then((opened) => through({ ...opened, over })), close };
+      const { bnd, peer, close, carries, over } = await upstream.bind({ dst }, asking);
+      return { bnd, peer: peer.then((opened) => through({ ...opened, carries, over })), close };
     },
     associate: async (name, by, heard) => {
       const { upstream, asking } = asked(name, by);
@@ -47,6 +47,12 @@ function opened(configured: readonly [string, UpstreamConfig][], observer: Obser
           association.send(data, { host: host.kind === "domain" ? host.name : host.address, port }),
         close: () => association.close(),
       };
+    },
+    status: () => [...all.values()].map(({ upstream }) => statusOf(upstream)),
+    ticket: async (name) => {
+      const { config, upstream } = all.get(name) ?? {};
+      const own = config?.method === "gssapi" && config.gssapi.credential === "own";
+      return own && upstream !== undefined ? upstream.ticket.status() : null;
     },
     close: () => {
       for (const { upstream } of all.values()) upstream.close();
@@ -96,6 +102,22 @@ function upstreamOf(name: string, config: UpstreamConfig, observer: Observer): U
   });
 }
 
+function statusOf(upstream: Upstream): ReturnType<Upstreams["status"]>[number] {
+  const { name, order, srv, proxies } = upstream.status();
+  return {
+    upstream: name,
+    pid: process.pid,
+    order,
+    srv,
+    proxies: proxies.map(({ address, octets, ...proxy }) => ({
+      proxy: address,
+      ...proxy,
+      bytesUp: octets.up,
+      bytesDown: octets.down,
+    })),
+  };
+}
+
 function askingOf(
   name: string,
   { method, gssapi: { credential } }: UpstreamConfig,
@@ -130,16 +152,18 @@ function contents(file: string): Buffer {
   }
 }
 
-function through({ socket, protection, context, rest, session, over }: Opened & Pick<Used, "over">): Through {
+function through(opened: Opened & Pick<Used, "carries" | "over">): Through {
+  const { socket, protection, context, rest, session, carries, over } = opened;
   return {
     socket,
     protection,
     early: rest,
     bnd: session.bnd,
-    close: (carried) => {
+    carries,
+    close: () => {
       protection.close();
       context?.close();
-      over(carried);
+      over();
     },
   };
 }

@@ -10,6 +10,7 @@ import { Metrics } from "../observability/metrics.js";
 import { workerLog } from "../observability/worker-log.js";
 import type { ListeningSocket } from "../server/listener.js";
 import { Server, type ServerOptions } from "../server/server.js";
+import { listUpstreams, NO_UPSTREAMS } from "../server/upstream.js";
 import { askedCounts, type ToPrimary } from "../workers/asked-counts.js";
 import { AskedTrail } from "../workers/asked-trail.js";
 import {
@@ -88,6 +89,9 @@ export function work(): void {
     async sessions() {
       return (await started)?.server.list() ?? [];
     },
+    async upstreams() {
+      return listUpstreams((await started)?.server.upstreams ?? NO_UPSTREAMS);
+    },
     async kill(sessions) {
       return (await started)?.server.kill(sessions) ?? [];
     },
@@ -145,7 +149,11 @@ async function startServing(
   });
   const all = logObserver(logger);
   // Audit records are the primary's to drop.
-  const sources = { sessions: () => server.progress, dropped: () => 0 };
+  const sources = {
+    sessions: () => server.progress,
+    upstreams: () => server.upstreams.status(),
+    dropped: () => 0,
+  };
   const metrics = config.metrics === null ? null : new Metrics(sources);
   const observer: Observer = (event) => {
     metrics?.observer(event);

@@ -34,8 +34,10 @@ export class ProxyHealth {
   #state: ProxyState = "unknown";
   #since: number;
   #failure: ProxyFailure | null = null;
-  /** In a row, of checks and connections together. */
   #failures = 0;
+  /** Those that the pauses grow by. */
+  #inARow = 0;
+  #nextCheck: number | null = null;
   #takeBack: () => void = () => {};
 
   constructor(options: HealthOptions) {
@@ -57,13 +59,23 @@ export class ProxyHealth {
     return this.#failure;
   }
 
+  /** Of connections and checks: since the beginning, and since a connection succeeded. */
+  get failures(): { readonly all: number; readonly inARow: number } {
+    return { all: this.#failures, inARow: this.#inARow };
+  }
+
+  /** When it is checked, in ms since 1970; null where it is not down, or is being checked. */
+  get nextCheck(): number | null {
+    return this.#nextCheck;
+  }
+
   /**
    * A connection through it was opened, or it gave a reply.
    * @param began when that was begun: before the proxy was marked down, it tells nothing new
    */
   succeeded(began: number): void {
     if (this.#state === "down" && began < this.#since) return;
-    this.#failures = 0;
+    this.#inARow = 0;
     this.#up();
   }
 
@@ -75,7 +87,7 @@ export class ProxyHealth {
     if (this.#closed.signal.aborted) return;
     this.#note(error);
     if (this.#state === "down" || (this.#state === "up" && began < this.#since)) return;
-    this.#failures += 1;
+    this.#inARow += 1;
     this.#enter("down");
     this.#checkLater();
   }
@@ -84,15 +96,19 @@ export class ProxyHealth {
   close(): void {
     this.#closed.abort();
     this.#takeBack();
+    this.#nextCheck = null;
   }
 
   #checkLater(): void {
-    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(this.#failures - 1, 16));
-    const factor = 1 - JITTER + 2 * JITTER * this.#options.clock.random();
-    this.#takeBack = this.#options.clock.after(pause * factor, () => void this.#check());
+    const pause = Math.min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** Math.min(this.#inARow - 1, 16));
+    const { clock } = this.#options;
+    const factor = 1 - JITTER + 2 * JITTER * clock.random();
+    this.#nextCheck = clock.now() + pause * factor;
+    this.#takeBack = clock.after(pause * factor, () => void this.#check());
   }
 
   async #check(): Promise<void> {
+    this.#nextCheck = null;
     try {
       await this.#options.check(this.#closed.signal);
       this.#up();
@@ -100,7 +116,7 @@ export class ProxyHealth {
       // A connection may have been quicker.
       if (this.#closed.signal.aborted || this.#state !== "down") return;
       this.#note(error);
-      this.#failures += 1;
+      this.#inARow += 1;
       this.#checkLater();
     }
   }
@@ -108,6 +124,7 @@ export class ProxyHealth {
   #up(): void {
     if (this.#state === "up" || this.#closed.signal.aborted) return;
     this.#takeBack();
+    this.#nextCheck = null;
     this.#enter("up");
   }
 
@@ -122,6 +139,7 @@ export class ProxyHealth {
   #note(error: unknown): void {
     const code = error instanceof GssocksError ? error.code : "UNKNOWN";
     const message = error instanceof Error ? error.message : String(error);
+    this.#failures += 1;
     this.#failure = { code, message, time: this.#options.clock.now() };
   }
 }

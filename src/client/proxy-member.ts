@@ -21,10 +21,24 @@ export interface ProxyStatus {
   readonly since: string;
   /** The last one, whatever came since. */
   readonly error: { readonly code: string; readonly message: string; readonly time: string } | null;
+  /** Of connections and checks, since the beginning. */
+  readonly failures: number;
+  /** Of those, since a connection succeeded. */
+  readonly failuresInARow: number;
+  /** When one that is down is looked at, ISO 8601; null where it is not down, or is being looked at. */
+  readonly nextCheck: string | null;
   /** That are open. */
   readonly sessions: number;
-  /** Of those that have ended, as far as their ends were told. */
+  /** Of all sessions, as far as they are told. */
   readonly octets: Carried;
+}
+
+/** A session, as its proxy sees it. */
+export interface Passing {
+  /** Says where it is told what is carried. */
+  carries(carried: () => Carried): void;
+  /** To be called when it is over. Idempotent. */
+  over(): void;
 }
 
 export interface MemberOptions {
@@ -44,9 +58,9 @@ export class ProxyMember {
   /** Where DNS places it; null for one that was listed, and one that DNS has no more. */
   place: SrvPlace | null = null;
   from: string;
-  #sessions = 0;
-  #up = 0;
-  #down = 0;
+  /** What each open session has carried. */
+  readonly #open = new Set<{ carried: () => Carried }>();
+  #ended: Carried = NOTHING;
 
   constructor(options: MemberOptions) {
     this.address = options.address;
@@ -62,24 +76,24 @@ export class ProxyMember {
   }
 
   get sessions(): number {
-    return this.#sessions;
+    return this.#open.size;
   }
 
-  /** Counts a session. @returns to be called when it is over */
-  begin(): (carried?: Carried) => void {
-    let open = true;
-    this.#sessions += 1;
-    return (carried) => {
-      if (!open) return;
-      open = false;
-      this.#sessions -= 1;
-      this.#up += carried?.up ?? 0;
-      this.#down += carried?.down ?? 0;
+  begin(): Passing {
+    const session = { carried: () => NOTHING };
+    this.#open.add(session);
+    return {
+      carries: (carried) => {
+        session.carried = carried;
+      },
+      over: () => {
+        if (this.#open.delete(session)) this.#ended = sum(this.#ended, session.carried());
+      },
     };
   }
 
   status(): ProxyStatus {
-    const { state, since, failure } = this.health;
+    const { state, since, failure, failures, nextCheck } = this.health;
     return {
       address: this.name,
       from: this.from,
@@ -89,10 +103,19 @@ export class ProxyMember {
         failure === null
           ? null
           : { code: failure.code, message: failure.message, time: new Date(failure.time).toISOString() },
-      sessions: this.#sessions,
-      octets: { up: this.#up, down: this.#down },
+      failures: failures.all,
+      failuresInARow: failures.inARow,
+      nextCheck: nextCheck === null ? null : new Date(nextCheck).toISOString(),
+      sessions: this.#open.size,
+      octets: [...this.#open].reduce((all, { carried }) => sum(all, carried()), this.#ended),
     };
   }
+}
+
+const NOTHING: Carried = { up: 0, down: 0 };
+
+function sum(one: Carried, other: Carried): Carried {
+  return { up: one.up + other.up, down: one.down + other.down };
 }
 
 export function proxyName({ host, port }: HostPort): string {

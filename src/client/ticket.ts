@@ -36,6 +36,7 @@ export class Ticket {
   #principal: string | undefined;
   /** Code of the failure that was told last; null where the ticket could be used since. */
   #failure: string | null = null;
+  #looking: Promise<TicketStatus> | null = null;
 
   constructor(options: TicketOptions = {}, observer: UpstreamObserver = () => {}) {
     this.#options = options;
@@ -75,8 +76,18 @@ export class Ticket {
     });
   }
 
-  /** Looks at the ccache; with a client keytab the library first gets a ticket where it has to. Never rejects. */
-  async status(): Promise<TicketStatus> {
+  /**
+   * Looks at the ccache; with a client keytab the library first gets a ticket where it has to, which may take its time:
+   * whoever asks meanwhile is told the same. Never rejects.
+   */
+  status(): Promise<TicketStatus> {
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  async #look(): Promise<TicketStatus> {
     try {
       (await this.acquire())?.close();
       return statusOf(await inspectCcache(this.#options));

@@ -38,6 +38,8 @@ export class UdpAssociation extends EventEmitter<Events> {
   /** Who the two ends are, and the protection level. */
   readonly session: ProxySession;
   readonly dropped: Drops = noDrops();
+  /** Octets of datagrams, without their headers. */
+  readonly carried = { up: 0, down: 0 };
   readonly #control: Socket;
   readonly #socket: DatagramSocket;
   readonly #protection: DatagramProtection;
@@ -93,7 +95,8 @@ export class UdpAssociation extends EventEmitter<Events> {
     }
     if (typeof sealed === "string") return this.#drop(sealed);
     sendDatagram(this.#socket, sealed, null, (reason) => {
-      if (reason !== null) this.#drop(reason);
+      if (reason === null) this.carried.up += data.length;
+      else this.#drop(reason);
     });
   }
 
@@ -119,6 +122,7 @@ export class UdpAssociation extends EventEmitter<Events> {
     }
     if (decoded.frag !== 0x00) return this.#drop("fragment");
     const { host, port } = decoded.dst;
+    this.carried.down += decoded.data.length;
     this.emit("message", decoded.data, { host: host.kind === "domain" ? host.name : host.address, port });
   }
 

@@ -9,7 +9,7 @@ import { type Clock, SYSTEM_CLOCK } from "./clock.js";
 import { firstOf } from "./failover.js";
 import { type BindWanted, type Bound, bindThrough, openThrough } from "./handshake.js";
 import { checkProxy } from "./proxy-check.js";
-import type { Carried } from "./proxy-member.js";
+import type { Passing } from "./proxy-member.js";
 import type { HostPort, Opened, ProxyOptions, Wanted } from "./proxy-options.js";
 import { type PoolOptions, type PoolStatus, ProxyPool } from "./proxy-pool.js";
 import { isAboutTicket } from "./proxy-verdict.js";
@@ -45,11 +45,9 @@ export interface Asking {
   signal?: AbortSignal | undefined;
 }
 
-/** Which proxy, and the end of what was opened. */
-export interface Used {
+/** Which proxy, and what it is told of what was opened. */
+export interface Used extends Passing {
   readonly proxy: HostPort;
-  /** To be called when it is over, with the octets that were carried where they are known. Idempotent. */
-  over(carried?: Carried): void;
 }
 
 export class Upstream {
@@ -82,7 +80,7 @@ export class Upstream {
   async open(wanted: Wanted, asking: Asking = {}): Promise<Opened & Used> {
     const { result, proxy } = await this.#first(asking, (options) => openThrough(options, wanted));
     this.#used(result, asking);
-    return { ...result, proxy: proxy.address, over: proxy.begin() };
+    return { ...result, proxy: proxy.address, ...proxy.begin() };
   }
 
   /**
@@ -91,12 +89,12 @@ export class Upstream {
    */
   async bind(wanted: BindWanted, asking: Asking = {}): Promise<Bound & Used> {
     const { result, proxy } = await this.#first(asking, (options) => bindThrough(options, wanted));
-    const over = proxy.begin();
+    const passing = proxy.begin();
     result.peer.then(
       (opened) => this.#used(opened, asking),
-      () => over(),
+      () => passing.over(),
     );
-    return { ...result, proxy: proxy.address, over };
+    return { ...result, proxy: proxy.address, ...passing };
   }
 
   /**
@@ -105,8 +103,9 @@ export class Upstream {
    */
   async associate(asking: Asking = {}): Promise<UdpAssociation> {
     const { result, proxy } = await this.#first(asking, (options) => udpAssociate(options));
-    const over = proxy.begin();
-    result.once("close", () => over());
+    const { carries, over } = proxy.begin();
+    carries(() => result.carried);
+    result.once("close", over);
     this.#used(result, asking);
     return result;
   }

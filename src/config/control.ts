@@ -11,7 +11,7 @@ export const control = z
     ),
   })
   .describe(
-    "Where gssocks reload, sessions and kill reach the server; without it, control in the directory of systemd's RuntimeDirectory=",
+    "Where gssocks reload, sessions, upstreams and kill reach the server; without it, control in the directory of systemd's RuntimeDirectory=",
   );
 
 /**

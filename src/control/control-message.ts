@@ -5,6 +5,10 @@
  *     {"session":{…}}                                       one line each
  *     {"v":1,"ok":true,"time":123456}
  *
+ *     {"v":1,"ask":"upstreams"}
+ *     {"upstream":{…}}                                      one line each, and for each process
+ *     {"v":1,"ok":true,"total":{…}}
+ *
  *     {"v":1,"ask":"kill","sessions":["0123456789abcdef"]}  or "user", the principal
  *     {"ended":"0123456789abcdef"}                          one line each
  *     {"v":1,"ok":true}
@@ -17,6 +21,7 @@
 import { PeerError } from "../errors.js";
 import type { ReloadOutcome } from "../server/reload-outcome.js";
 import type { SessionInfo } from "../server/session-info.js";
+import type { UpstreamInfo } from "../server/upstream-info.js";
 
 export const CONTROL_VERSION = 1;
 
@@ -30,14 +35,23 @@ export type ControlRequest =
   | { ask: "reload" }
   /** `user`: a principal, in which each `*` stands for any text. */
   | { ask: "sessions"; user?: string }
+  | { ask: "upstreams" }
   | { ask: "kill"; sessions: string[] }
   | { ask: "kill"; user: string };
 
-export type ControlItem = { session: SessionInfo } | { ended: string };
+export type ControlItem = { session: SessionInfo } | { upstream: UpstreamInfo } | { ended: string };
+
+/** Of all sessions since the server began, through upstreams or not, the open ones too. */
+export interface ControlTotal {
+  sessions: number;
+  /** Plain octets, client to destination, and back. */
+  bytesUp: number;
+  bytesDown: number;
+}
 
 export type ControlEnd =
   /** `time`: of the server's clock, milliseconds. */
-  | { v: number; ok: true; time?: number; reload?: ReloadOutcome }
+  | { v: number; ok: true; time?: number; total?: ControlTotal; reload?: ReloadOutcome }
   | { v: number; ok: false; code: string; error: string };
 
 export function encodeRequest(request: ControlRequest): string {
@@ -55,6 +69,7 @@ export function parseRequest(line: string): ControlRequest {
     throw bad("CONTROL_REQUEST", `user is ${shown(user)}, no text`);
   switch (ask) {
     case "reload":
+    case "upstreams":
       return { ask };
     case "sessions":
       return user === undefined ? { ask } : { ask, user };
@@ -65,7 +80,10 @@ export function parseRequest(line: string): ControlRequest {
       if (isTexts(sessions)) return { ask, sessions };
       throw bad("CONTROL_REQUEST", "sessions is no list of ids");
     default:
-      throw bad("CONTROL_REQUEST", `unknown request ${shown(ask)}; expected reload, sessions or kill`);
+      throw bad(
+        "CONTROL_REQUEST",
+        `unknown request ${shown(ask)}; expected reload, sessions, upstreams or kill`,
+      );
   }
 }
 

@@ -9,11 +9,13 @@ import { GssocksError, NetworkError, PeerError } from "../errors.js";
 import type { ReloadOutcome } from "../server/reload-outcome.js";
 import type { SessionInfo } from "../server/session-info.js";
 import { listenUnix } from "../server/unix-socket.js";
+import type { UpstreamInfo } from "../server/upstream-info.js";
 import {
   CONTROL_VERSION,
   type ControlEnd,
   type ControlItem,
   type ControlRequest,
+  type ControlTotal,
   MAX_REQUEST,
   matches,
   parseRequest,
@@ -24,6 +26,9 @@ export interface Controlled {
   /** @throws GssocksError, and nothing has changed */
   reload(): Promise<ReloadOutcome>;
   sessions(): Promise<SessionInfo[]>;
+  upstreams(): Promise<UpstreamInfo[]>;
+  /** Of the sessions that have ended. */
+  readonly ended: ControlTotal;
   /** @returns those that there were, ended by now */
   kill(sessions: readonly string[]): Promise<string[]>;
 }
@@ -90,6 +95,10 @@ export class ControlSocket {
   ): Promise<Omit<ControlEnd & { ok: true }, "v" | "ok">> {
     const controlled = this.#controlled;
     if (request.ask === "reload") return { reload: await controlled.reload() };
+    if (request.ask === "upstreams") {
+      for (const upstream of await controlled.upstreams()) await write({ upstream });
+      return { total: withOpen(await controlled.sessions(), controlled.ended) };
+    }
     if (request.ask === "kill") {
       const ids = "user" in request ? await this.#sessionsOf(request.user) : request.sessions;
       for (const ended of await controlled.kill(ids)) await write({ ended });
@@ -107,6 +116,16 @@ export class ControlSocket {
     const all = await this.#controlled.sessions();
     return all.filter(({ principal }) => principal === user).map(({ session }) => session);
   }
+}
+
+function withOpen(open: readonly SessionInfo[], ended: ControlTotal): ControlTotal {
+  const total = { ...ended };
+  for (const { bytesUp, bytesDown } of open) {
+    total.sessions += 1;
+    total.bytesUp += bytesUp;
+    total.bytesDown += bytesDown;
+  }
+  return total;
 }
 
 /** Who may write the directory may put another socket in the place of ours. */

@@ -7,7 +7,7 @@
  * tells of it as soon as there is room.
  */
 import { randomBytes } from "node:crypto";
-import type { AuditRecord, AuditRecords, AuditState, Observer } from "./events.js";
+import type { AuditRecord, AuditRecords, AuditSession, AuditState, Observer } from "./events.js";
 
 /** Of the records; docs/audit.md tells what it promises. */
 export const AUDIT_VERSION = 1;
@@ -72,6 +72,8 @@ export class AuditTrail implements AuditRecords {
   readonly #queue: AuditEntry[] = [];
   /** With the sink. */
   #batch: AuditEntry[] = [];
+  /** Of the sessions whose records have come. */
+  readonly carried = { sessions: 0, bytesUp: 0, bytesDown: 0 };
   #seq = 0;
   #written = 0;
   #waiting: { seq: number; resolve: () => void }[] = [];
@@ -107,6 +109,7 @@ export class AuditTrail implements AuditRecords {
   }
 
   add(record: AuditRecord): void {
+    if (record.type === "session") this.#count(record);
     if (this.#closing) return;
     const room = this.#options.queue - this.#size;
     // The loss is told of first, and both need a place.
@@ -115,6 +118,12 @@ export class AuditTrail implements AuditRecords {
     else this.#take(record);
     if (drop || this.full !== null) this.#tell("full", this.#noRoom);
     this.#look();
+  }
+
+  #count({ bytesUp, bytesDown }: AuditSession): void {
+    this.carried.sessions += 1;
+    this.carried.bytesUp += bytesUp;
+    this.carried.bytesDown += bytesDown;
   }
 
   written(): Promise<void> {

@@ -17,10 +17,22 @@ export interface OpenSession {
   readonly sealedDown: number;
 }
 
+/** How the proxies of an upstream fare. */
+export interface MeteredUpstream {
+  readonly upstream: string;
+  readonly proxies: readonly {
+    readonly proxy: string;
+    readonly state: "unknown" | "up" | "down";
+    readonly failures: number;
+    readonly sessions: number;
+  }[];
+}
+
 /** What is asked when the metrics are read. */
 export interface MetricsSources {
   /** The open ones; one is in there until its audit record is told, and no longer. */
   sessions(): Iterable<OpenSession>;
+  upstreams(): Iterable<MeteredUpstream>;
   /** Audit records that were dropped. */
   dropped(): number;
 }
@@ -94,6 +106,21 @@ export class Metrics {
     ["effect", "rule"],
   );
   readonly #audit = this.#counter("audit_records_dropped_total", "Audit records that found no room", []);
+  readonly #proxyUp = this.#gauge(
+    "upstream_proxy_up",
+    "Whether a proxy of an upstream can be used, as far as is known",
+    ["upstream", "proxy"],
+    "min",
+  );
+  readonly #proxySessions = this.#gauge("upstream_proxy_sessions", "Open sessions through it", [
+    "upstream",
+    "proxy",
+  ]);
+  readonly #proxyFailures = this.#counter(
+    "upstream_proxy_failures_total",
+    "Connections to it, and checks, that failed",
+    ["upstream", "proxy"],
+  );
   readonly #phases = new Histogram({
     name: "gssocks_phase_duration_seconds",
     help: "What each part of a session took",
@@ -183,6 +210,7 @@ export class Metrics {
       add(traffic, session);
     }
     for (const state of STATES) this.#sessions.set({ state }, states[state]);
+    this.#refreshUpstreams();
     this.#audit.reset();
     this.#audit.inc(this.#sources.dropped());
     this.#bytes.reset();
@@ -195,12 +223,30 @@ export class Metrics {
     }
   }
 
+  #refreshUpstreams(): void {
+    // DNS may name others than before.
+    for (const metric of [this.#proxyUp, this.#proxySessions, this.#proxyFailures]) metric.reset();
+    for (const { upstream, proxies } of this.#sources.upstreams()) {
+      for (const { proxy, state, failures, sessions } of proxies) {
+        this.#proxyUp.set({ upstream, proxy }, state === "down" ? 0 : 1);
+        this.#proxySessions.set({ upstream, proxy }, sessions);
+        this.#proxyFailures.inc({ upstream, proxy }, failures);
+      }
+    }
+  }
+
   #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
     return new Counter({ name: `gssocks_${name}`, help, labelNames, registers: [this.#registry] });
   }
 
-  #gauge<Label extends string>(name: string, help: string, labelNames: Label[]): Gauge<Label> {
-    return new Gauge({ name: `gssocks_${name}`, help, labelNames, registers: [this.#registry] });
+  /** @param aggregator makes one value of several processes' */
+  #gauge<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    aggregator: "sum" | "min" = "sum",
+  ): Gauge<Label> {
+    return new Gauge({ name: `gssocks_${name}`, help, labelNames, aggregator, registers: [this.#registry] });
   }
 }
 

@@ -173,17 +173,14 @@ export class Command {
     return new PolicyError("COMMAND_NOT_ALLOWED", `the command ${name} is not allowed (commands)`, { rep });
   }
 
-  /**
-   * @param destination close that too: nobody else looks after it
-   * @param carried plain octets
-   */
-  close(destination: boolean, carried?: { up: number; down: number }): void {
+  /** @param destination close that too: nobody else looks after it */
+  close(destination: boolean): void {
     this.#destinations?.close();
     this.#closed = true;
     this.#dialing?.abort();
     this.#forget();
     if (destination) this.#destination?.destroy();
-    this.#through?.close(carried);
+    this.#through?.close();
     if (this.#association === null) return;
     this.#association.close();
     const { subject } = this.#record;

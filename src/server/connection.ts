@@ -353,6 +353,7 @@ export class Connection {
 
   #relaying(carrying: Carrier): void {
     this.#record.quota.count(() => carrying.carried, endedByLimit(carrying));
+    this.#command.through?.carries(() => carrying.carried);
     void carrying.done.then((error) => this.#finish(STEPS.relaying, error));
   }
 
@@ -377,7 +378,7 @@ export class Connection {
     this.#closed = true;
     this.#deadline.clear();
     this.#waiting?.abort();
-    this.#command.close(this.#carrier === null, this.#carrier?.carried);
+    this.#command.close(this.#carrier === null);
     this.#protection?.close();
     this.#auth.close();
     const { observer } = this.#options;

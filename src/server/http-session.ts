@@ -117,6 +117,7 @@ export class HttpSession {
     this.record.relaying(this.#options.observer);
     this.#carrier = carrier;
     this.record.quota.count(() => carrier.carried, endedByLimit(carrier));
+    this.command.through?.carries(() => carrier.carried);
     return carrier.done;
   }
 
@@ -130,7 +131,7 @@ export class HttpSession {
     this.#closed = true;
     this.#deadline.clear();
     this.#waiting?.abort();
-    this.command.close(this.#carrier === null, this.#carrier?.carried);
+    this.command.close(this.#carrier === null);
     const { observer } = this.#options;
     const { record } = this;
     this.#tellHandshake(outcome(error), tried);

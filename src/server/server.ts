@@ -38,7 +38,7 @@ import { SessionRecord } from "./session-record.js";
 import { type Progress, Sessions } from "./sessions.js";
 import { localCounts } from "./shared-counts.js";
 import type { TlsAcceptor } from "./tls-acceptor.js";
-import type { Upstreams } from "./upstream.js";
+import { NO_UPSTREAMS, type Upstreams } from "./upstream.js";
 
 export type { ListenerOptions } from "./listener-options.js";
 
@@ -303,6 +303,11 @@ export class Server {
     if (full !== null) reasons.push(full);
     await this.#generation?.services.gssapi?.check().catch((error: Error) => reasons.push(error.message));
     return reasons;
+  }
+
+  /** Those that rules lead to. */
+  get upstreams(): Upstreams {
+    return this.#generation?.upstreams ?? NO_UPSTREAMS;
   }
 
   /** Those that are open. */

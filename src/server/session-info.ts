@@ -20,6 +20,8 @@ export interface SessionInfo {
   destination: string | null;
   /** The peer of CONNECT or BIND, `address:port`. */
   address: string | null;
+  /** The upstream that it goes through, by its name in the configuration. */
+  upstream: string | null;
   /** The rule that let it go there, counted from 1. */
   rule: number | null;
   /** Seconds. */

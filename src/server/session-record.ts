@@ -172,7 +172,7 @@ export class SessionRecord {
   /** While the session goes on. */
   info({ state, bytesUp, bytesDown }: Progress): SessionInfo {
     const { session, client, principal } = this.subject;
-    const { method, mechanism, level, command, destination, address, rule } = this.known;
+    const { method, mechanism, level, command, destination, address, upstream, rule } = this.known;
     return {
       session,
       pid: process.pid,
@@ -186,6 +186,7 @@ export class SessionRecord {
       command,
       destination,
       address,
+      upstream,
       rule,
       age: Math.round(performance.now() - this.#start) / 1000,
       bytesUp,

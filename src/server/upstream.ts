@@ -6,6 +6,7 @@ import type { Endpoint } from "../protocol/address.js";
 import { REP } from "../protocol/constants.js";
 import type { MessageProtection } from "../relay/message-protection.js";
 import type { DatagramChannel, Heard } from "../relay/udp-upstreams.js";
+import type { TicketInfo, UpstreamInfo } from "./upstream-info.js";
 
 /** For whom, and how long it is of use. */
 export interface UpstreamAsking {
@@ -26,8 +27,10 @@ export interface Through {
   readonly early: Buffer;
   /** Of the upstream's last reply. */
   readonly bnd: Endpoint;
-  /** Frees what protects it; the socket is left alone. Idempotent. @param carried plain octets, by then */
-  close(carried?: { up: number; down: number }): void;
+  /** Says where it is told, at any time, what plain octets have been carried. */
+  carries(carried: () => { up: number; down: number }): void;
+  /** Frees what protects it; the socket is left alone. Idempotent. */
+  close(): void;
 }
 
 /** A port of an upstream's, where one peer may connect. */
@@ -43,8 +46,18 @@ export interface Upstreams {
   connect(name: string, dst: Endpoint, asking: UpstreamAsking): Promise<Through>;
   bind(name: string, dst: Endpoint, asking: UpstreamAsking): Promise<ThroughBound>;
   associate(name: string, asking: UpstreamAsking, heard: Heard): Promise<DatagramChannel>;
+  /** All but their tickets. */
+  status(): Omit<UpstreamInfo, "ticket">[];
+  /** Of one of them; null where it has none. May take its time. Never rejects. */
+  ticket(name: string): Promise<TicketInfo | null>;
   /** Idempotent. What goes through them stays open. */
   close(): void;
+}
+
+/** As they are now, with their tickets. */
+export function listUpstreams(upstreams: Upstreams): Promise<UpstreamInfo[]> {
+  const all = upstreams.status();
+  return Promise.all(all.map(async (each) => ({ ...each, ticket: await upstreams.ticket(each.upstream) })));
 }
 
 /** The upstream wants what the client has not given us. */
@@ -71,4 +84,11 @@ export class NotDelegatedError extends PolicyError {
 
 const none = (name: string) => Promise.reject(new PolicyError("NO_UPSTREAM", `there is no upstream ${name}`));
 
-export const NO_UPSTREAMS: Upstreams = { connect: none, bind: none, associate: none, close: () => {} };
+export const NO_UPSTREAMS: Upstreams = {
+  connect: none,
+  bind: none,
+  associate: none,
+  status: () => [],
+  ticket: async () => null,
+  close: () => {},
+};

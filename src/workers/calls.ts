@@ -6,6 +6,7 @@ import type { Listener, ListeningSocket } from "../server/listener.js";
 import type { Owner, TcpAddress } from "../server/outgoing.js";
 import type { SessionInfo } from "../server/session-info.js";
 import type { Place } from "../server/shared-counts.js";
+import type { UpstreamInfo } from "../server/upstream-info.js";
 
 /** Where a worker finds the memory of shared rates: behind standard input, output and error, and the channel. */
 export const RATES = 4;
@@ -61,6 +62,7 @@ export interface WorkerCalls {
   /** How many sessions the new rules have ended, or why all is as it was. */
   reload(config: WorkerConfig): { ended: number } | { failure: string };
   sessions(): SessionInfo[];
+  upstreams(): UpstreamInfo[];
   /** Those that there were. */
   kill(sessions: readonly string[]): string[];
   findOwner(local: TcpAddress, remote: TcpAddress): Owner | null;

@@ -13,6 +13,7 @@ import type { FindOwner } from "../server/outgoing.js";
 import type { ReloadOutcome } from "../server/reload-outcome.js";
 import type { SessionInfo } from "../server/session-info.js";
 import { localCounts } from "../server/shared-counts.js";
+import type { UpstreamInfo } from "../server/upstream-info.js";
 import { collectMetrics, notHealthy, notReady } from "./answers.js";
 import type { WorkerConfig } from "./calls.js";
 import type { LineSink } from "./line-relay.js";
@@ -161,6 +162,11 @@ export class Primary {
 
   async list(): Promise<SessionInfo[]> {
     return (await Promise.all([...this.#workers].map((worker) => worker.sessions()))).flat();
+  }
+
+  /** As each of the workers finds them. */
+  async upstreams(): Promise<UpstreamInfo[]> {
+    return (await Promise.all([...this.#workers].map((worker) => worker.upstreams()))).flat();
   }
 
   /** @returns those of `sessions` that were open, ended by now */

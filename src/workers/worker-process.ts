@@ -9,6 +9,7 @@ import { SESSIONS } from "../server/limits.js";
 import type { Owner, TcpAddress } from "../server/outgoing.js";
 import type { SessionInfo } from "../server/session-info.js";
 import type { SharedCounts } from "../server/shared-counts.js";
+import type { UpstreamInfo } from "../server/upstream-info.js";
 import {
   FIRST_SOCKET,
   type PrimaryCalls,
@@ -140,6 +141,10 @@ export class WorkerProcess {
 
   sessions(): Promise<SessionInfo[]> {
     return this.#channel.call("sessions").catch(() => []);
+  }
+
+  upstreams(): Promise<UpstreamInfo[]> {
+    return this.#channel.call("upstreams").catch(() => []);
   }
 
   endSessions(sessions: readonly string[]): Promise<string[]> {

@@ -94,6 +94,7 @@ for (const workers of [1, 2]) {
         command: null,
         destination: null,
         address: null,
+        upstream: null,
         rule: null,
         bytesUp: 0,
         bytesDown: 0,

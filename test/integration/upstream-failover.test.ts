@@ -47,9 +47,8 @@ test("several proxies that stand for each other", async (t) => {
     const open = async (port?: number, asking?: Asking) => {
       const opened = await upstream.open({ cmd: CMD.CONNECT, dst: dst(port) }, asking);
       const stream = new ProxyStream(opened);
-      stream.once("close", () =>
-        opened.over({ up: opened.socket.bytesWritten, down: opened.socket.bytesRead }),
-      );
+      opened.carries(() => ({ up: opened.socket.bytesWritten, down: opened.socket.bytesRead }));
+      stream.once("close", opened.over);
       return { stream, port: opened.proxy.port };
     };
     /** Which proxy it goes through. */

@@ -42,14 +42,20 @@ test("down by a failure, checked after pauses that grow to a minute, up by the f
   ]);
   for (const pause of [1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000]) {
     assert.deepEqual(clock.waits, [pause]);
+    assert.equal(proxy.nextCheck, clock.now() + pause);
     await clock.pass(pause);
   }
   assert.equal(state.checks, 8);
+  assert.deepEqual(proxy.failures, { all: 9, inARow: 9 });
   assert.equal(changes.length, 1, "told once");
   state.dead = false;
   await clock.pass(60_000);
   assert.deepEqual([proxy.state, proxy.since, clock.waits], ["up", clock.now(), []]);
   assert.equal(changes[1], null);
+  assert.equal(proxy.nextCheck, null);
+  assert.deepEqual(proxy.failures, { all: 9, inARow: 9 }, "a check is no connection");
+  proxy.succeeded(clock.now());
+  assert.deepEqual(proxy.failures, { all: 9, inARow: 0 });
   assert.equal(proxy.failure?.code, "PROXY_UNREACHABLE", "what it was last is still known");
 });
 
@@ -109,8 +115,9 @@ test("closed: nothing more is checked or told", async () => {
   const { clock, health: proxy, changes, state } = health();
   proxy.failed(DEAD, clock.now());
   await clock.pass(1000);
-  assert.equal(state.signal?.aborted, false);
+  assert.deepEqual([state.signal?.aborted, proxy.nextCheck], [false, clock.now() + 2000]);
   proxy.close();
+  assert.equal(proxy.nextCheck, null);
   assert.equal(state.signal?.aborted, true);
   await clock.pass(600_000);
   await settled();

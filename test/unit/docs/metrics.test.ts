@@ -32,7 +32,9 @@ interface Metric {
 
 /** By name. */
 async function metrics(): Promise<Map<string, Metric>> {
-  const made = new Metrics({ sessions: () => [], dropped: () => 0 });
+  const proxies = [{ proxy: "localhost:1080", state: "up", failures: 0, sessions: 0 }] as const;
+  const upstreams = () => [{ upstream: "next", proxies }];
+  const made = new Metrics({ sessions: () => [], upstreams, dropped: () => 0 });
   for (const event of EVENTS) made.observer(event);
   const { body } = await new MetricsSum().text(await made.json());
   made.close();
