@@ -60,6 +60,7 @@ tests=$(
   man-db mandoc          # man pages ...
   zsh fish               # ... and completion, beside bash's
   tcsh                   # gssocks env, for csh
+  tmux                   # a terminal that tests can look at
   libpacparser1          # pactester, a reader of PAC files that others wrote
   logrotate              # files of log and audit trail
   debootstrap            # a Debian of its own for the package (scripts/test-packages.sh)

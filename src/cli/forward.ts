@@ -1,11 +1,14 @@
 import path from "node:path";
 import { Command, Option } from "commander";
+import { controlSocketIn } from "../config/control.js";
 import { forwarderConfig } from "../config/forwarder.js";
 import { parseConfig, readConfig } from "../config/load.js";
-import { ConfigError } from "../errors.js";
+import { ConfigError, UsageError } from "../errors.js";
 import type { LogFormat } from "./foreground.js";
+import { showForwarder } from "./forward-status.js";
 import { runServer } from "./run-server.js";
 import { alone } from "./services.js";
+import { VERDICTS } from "./upstream-look.js";
 
 interface ForwardFlags {
   listen?: string[];
@@ -15,6 +18,8 @@ interface ForwardFlags {
   service?: string;
   log: LogFormat;
   logLevel: string;
+  status?: boolean;
+  json?: boolean;
 }
 
 const LEVELS: readonly string[] = ["confidentiality", "integrity", "none"];
@@ -49,13 +54,32 @@ export function forwardCommand(): Command {
         .choices(["error", "warn", "info", "debug", "trace"])
         .default("info"),
     )
-    .action((flags: ForwardFlags) =>
-      runServer(
+    .addOption(
+      new Option(
+        "--status",
+        "how the forwarder that runs fares: upstreams, tickets, sessions; on a terminal until ^C",
+      ).conflicts(own),
+    )
+    .option("--json", "the same once, as a JSON object")
+    .addHelpText("after", `\nExit status of --status: ${VERDICTS}.`)
+    .action((flags: ForwardFlags, command: Command) => {
+      if (flags.status) return showForwarder(askedForwarder(flags.config), flags.json ?? false);
+      if (flags.json) command.error("error: --json goes with --status");
+      return runServer(
         () => load(flags),
         (_, loaded, parts) => alone(loaded, parts),
         flags.log,
-      ),
-    );
+      );
+    });
+}
+
+/** Where the one that was started likewise is asked. */
+function askedForwarder(file: string | undefined): string {
+  const configured = file === undefined ? null : controlSocketIn(readConfig(file));
+  const socket = configured ?? controlSocket();
+  if (socket !== null) return socket;
+  const remedy = "have XDG_RUNTIME_DIR name a directory, or control.socket of a configuration a socket";
+  throw new UsageError("NO_CONTROL_SOCKET", `there is no place for a forwarder's control socket: ${remedy}`);
 }
 
 function load({ config: file, ...flags }: ForwardFlags) {

@@ -14,6 +14,7 @@ import { passwdCommand } from "./passwd.js";
 import { reloadCommand } from "./reload.js";
 import { serveCommand } from "./serve.js";
 import { sessionsCommand } from "./sessions.js";
+import { upstreamsCommand } from "./upstream-list.js";
 
 /** For who runs a proxy: section 8 of the manual. All others are in section 1. */
 export const ADMINISTRATION = "To run a proxy:";
@@ -38,6 +39,7 @@ export function createProgram(): Command {
     explainCommand(),
     reloadCommand(),
     sessionsCommand(),
+    upstreamsCommand(),
     killCommand(),
     identdCommand(),
     passwdCommand(),

@@ -7,7 +7,7 @@ export class Forwarder extends ServerProcess {
   /**
    * Fulfilled when every listener accepts.
    * @param args beside `--log json`
-   * @param env the realm's, with the credential cache
+   * @param env the realm's, with the credential cache; without XDG_RUNTIME_DIR it has no control socket
    */
   static async start(
     args: readonly string[],
