@@ -126,7 +126,7 @@ const ROWS: readonly Row[] = [
     "SERVER_UNKNOWN",
     (f) => f.is([7], /^Server \S+ not found/),
     (c, f) =>
-      `the KDC does not know the service ${f.find(/^Server (\S+)/) || quoted(c.target, "asked for")}: check the host name and the service name that were asked for (${quoted(c.target, "unknown")}), or create the principal on the KDC and put its key into the server's keytab`,
+      `the KDC does not know the service ${f.find(/^Server (\S+) not found/) || quoted(c.target, "asked for")}: check the host name and the service name that were asked for (${quoted(c.target, "unknown")}), or create the principal on the KDC and put its key into the server's keytab`,
   ],
   [
     "CLIENT_UNKNOWN",
