@@ -48,7 +48,7 @@ export class ProxyServer extends ServerProcess {
 
   /** Fulfilled when every listener accepts. */
   static async start(
-    realm: Realm,
+    realm: Pick<Realm, "env" | "keytab">,
     config: ProxyConfig = {},
     build: Build = { cli: CLI },
   ): Promise<ProxyServer> {
