@@ -1,6 +1,7 @@
 #!/bin/bash
 # Tries the packages as their users have them: the npm package under other versions of Node and where its addon does not
-# load (test/packages/npm.ts), the Debian package in a fresh Debian 13 with a systemd of its own (test/packages/debian.ts).
+# load (test/packages/npm.ts), the Debian package in a fresh Debian 13 with a systemd of its own (test/packages/debian.ts), the
+# user's units in one too and in a Debian 12, whose systemd is older (test/packages/user-units.ts).
 # Needs root, `scripts/setup.sh --test` to have run, the npm registry, and on the first run Debian's mirror.
 # An argument, npm or debian: that one alone.
 set -euo pipefail
@@ -24,22 +25,28 @@ npm_package() {
   GSSOCKS_NODES=$(printf '%s:' "$cache"/nodes/node_modules/n*/bin/node) run dist/test/packages/npm.js
 }
 
+# debian_root VERSION SUITE PACKAGE,...: a fresh Debian, in $cache/debian-VERSION.
+debian_root() {
+  local base=$cache/debian-$1 codename mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+  [[ ! -e $base ]] || return 0
+  # From where this machine gets its own release.
+  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+  mirror=$(apt-get indextargets --format "\$(RELEASE) \$(COMPONENT) \$(REPO_URI)" 'Created-By: Packages' |
+    awk -v codename="$codename" '$1 == codename && $2 == "main" { print $3; exit }')
+  rm -rf "$base.new"
+  debootstrap --variant=minbase --keyring="$keyring" --include="$3" "$2" "$base.new" "$mirror" \
+    >"$cache/debootstrap-$1.log" || {
+    tail -n 20 "$cache/debootstrap-$1.log" >&2
+    return 1
+  }
+  mv "$base.new" "$base"
+}
+
 debian_package() {
-  # What the package depends on, and what its service is tried with.
-  local base=$cache/debian-13 codename mirror keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-  if [[ ! -e $base ]]; then
-    # From where this machine gets its own release.
-    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
-    mirror=$(apt-get indextargets --format "\$(RELEASE) \$(COMPONENT) \$(REPO_URI)" 'Created-By: Packages' |
-      awk -v codename="$codename" '$1 == codename && $2 == "main" { print $3; exit }')
-    rm -rf "$base.new"
-    debootstrap --variant=minbase --keyring="$keyring" \
-      --include=nodejs,libgssapi-krb5-2,systemd-sysv,logrotate trixie "$base.new" "$mirror" >"$cache/debootstrap.log" || {
-      tail -n 20 "$cache/debootstrap.log" >&2
-      return 1
-    }
-    mv "$base.new" "$base"
-  fi
+  # What the package depends on, and what its service is tried with. Debian 12's Node is too old: it gets ours.
+  debian_root 13 trixie nodejs,libgssapi-krb5-2,systemd-sysv,logrotate &
+  debian_root 12 bookworm libgssapi-krb5-2,systemd-sysv
+  wait $!
   local work deb
   work=$(mktemp -d)
   # shellcheck disable=SC2064
@@ -50,8 +57,14 @@ debian_package() {
     echo "test-packages: lintian is not installed: the package was not looked at by it"
   fi
   # The realm, the origin and the service see one network, which nobody else has.
-  GSSOCKS_DEB=$deb GSSOCKS_DEBIAN=$base unshare --net --mount bash -euc \
-    'ip link set lo up; exec node --test --enable-source-maps dist/test/packages/debian.js'
+  alone() {
+    GSSOCKS_DEB=$deb GSSOCKS_DEBIAN=$cache/debian-$1 unshare --net --mount bash -euc \
+      'ip link set lo up; exec node --test --enable-source-maps "$1"' - "dist/test/packages/$2.js"
+  }
+  local status=0
+  alone 13 debian || status=1
+  for version in 12 13; do alone "$version" user-units || status=1; done
+  return $status
 }
 
 if [[ $# -eq 1 ]]; then

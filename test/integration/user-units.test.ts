@@ -28,12 +28,9 @@ test("systemd-analyze verify", async (t) => {
   if ((await runToEnd("sh", ["-c", "command -v systemd-analyze"])).code !== 0)
     return t.skip("there is no systemd-analyze here");
   const dir = await scratch(t);
-  const version = (await run("systemd-analyze", ["--version"])).stdout;
-  const notifyReload = Number(/systemd (\d+)/.exec(version)?.[1]) >= 253;
   for (const name of ["gssocks-forward.socket", "gssocks-forward.service"]) {
-    // The program is not where it is going to be, and older versions know one Type= less.
-    const text = read(name).replace("/usr/bin/gssocks", process.execPath);
-    writeFileSync(path.join(dir, name), notifyReload ? text : text.replace("notify-reload", "notify"));
+    // The program is not where it is going to be.
+    writeFileSync(path.join(dir, name), read(name).replaceAll("/usr/bin/gssocks", process.execPath));
   }
   const files = ["gssocks-forward.socket", "gssocks-forward.service"].map((name) => path.join(dir, name));
   const env = { XDG_RUNTIME_DIR: dir, SYSTEMD_UNIT_PATH: `${dir}:` };
@@ -63,7 +60,8 @@ test("the service's command line, on the socket's descriptor", async (t) => {
   assert.equal(program, "/usr/bin/gssocks");
   assert.ok(existsSync(file) && args.includes(file));
 
-  const env = { ...realm.env, KRB5CCNAME: process.env.KRB5CCNAME, XDG_RUNTIME_DIR: undefined };
+  const runtime = await scratch(t);
+  const env = { ...realm.env, KRB5CCNAME: process.env.KRB5CCNAME, XDG_RUNTIME_DIR: runtime };
   const child = await startActivated([[name, "127.0.0.1"]], [process.execPath, CLI, ...args], {
     env,
     test: t,
@@ -78,4 +76,10 @@ test("the service's command line, on the socket's descriptor", async (t) => {
     assert.equal((await run("curl", [...curl, `http://localhost:${web.port}/`])).stdout, "hello", scheme);
   }
   assert.equal((await proxy.audit()).principal, "alice@EXAMPLE.TEST");
+
+  // And the command that has it take its file anew.
+  const [reload = ""] = valuesOf(service, "ExecReload");
+  const [again, ...words] = reload.replaceAll("%t", runtime).split(" ");
+  assert.equal(again, "/usr/bin/gssocks");
+  assert.match((await run(process.execPath, [CLI, ...words])).stdout, /^reloaded; /);
 });
