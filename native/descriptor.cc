@@ -1,6 +1,7 @@
 // Descriptors: what a process needs to hold a listening socket that others accept on, for Node polls every
 // one it knows; and what Node does not tell of a connection's end.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -30,6 +31,23 @@ Napi::Value EndError(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), errno);
 }
 
+/// Null while the other end could still hear us, though it may have ended what it sends; else the errno of
+/// what broke the connection, 0 where nothing did and it was closed. Linux alone says so at once.
+Napi::Value HangUp(const Napi::CallbackInfo& info) {
+#ifdef __linux__
+  const auto fd = static_cast<int>(Uint32Argument(info[0], "descriptor", INT32_MAX));
+  // Both are told whether they are asked for or not.
+  pollfd polled{fd, 0, 0};
+  if (poll(&polled, 1, 0) == 1 && (polled.revents & (POLLHUP | POLLERR)) != 0) {
+    int error = 0;
+    socklen_t size = sizeof error;
+    getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+    return Napi::Number::New(info.Env(), error);
+  }
+#endif
+  return info.Env().Null();
+}
+
 /// SO_LINGER 0, or off: whether the kernel resets the connection when it is closed, by the end of this
 /// process too.
 Napi::Value SetAbortive(const Napi::CallbackInfo& info) {
@@ -44,6 +62,7 @@ Napi::Value SetAbortive(const Napi::CallbackInfo& info) {
 void DefineDescriptors(Napi::Env, Napi::Object exports) {
   Export<DuplicateDescriptor>(exports, "duplicateDescriptor");
   Export<EndError>(exports, "endError");
+  Export<HangUp>(exports, "hangUp");
   Export<SetAbortive>(exports, "setAbortive");
 }
 

@@ -11,6 +11,7 @@ import type { ClientMethod } from "../protocol/client-state.js";
 import { REP } from "../protocol/constants.js";
 import { viaOf } from "../protocol/hop-mark.js";
 import { type Challenge, parseChallenges } from "../protocol/http-challenge.js";
+import { holdOpen, letGo } from "../relay/cut-off.js";
 import { CLEAR } from "../relay/message-protection.js";
 import { aborted } from "./abort.js";
 import { type Answer, ask, skipPage } from "./http-exchange.js";
@@ -145,7 +146,9 @@ class Connecting {
     if (this.#broken !== null) throw this.#broken;
     const { hops, requested } = this.#options;
     requested?.();
-    return ask(
+    // An end would be that of our data alone, and the proxy would go on for nobody; so it would if we were killed.
+    holdOpen(this.#socket);
+    const answer = await ask(
       this.#socket,
       this.#authority,
       {
@@ -154,6 +157,8 @@ class Connecting {
       },
       this.#signal,
     );
+    letGo(this.#socket);
+    return answer;
   }
 
   #opened(method: ClientMethod, rest: Buffer, names: SessionNames = NOBODY): Outcome {

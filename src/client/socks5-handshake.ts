@@ -12,6 +12,7 @@ import { encodeGssapiMessage } from "../protocol/gssapi-message.js";
 import { levelToOctet, type ProtectionLevel } from "../protocol/protection-level.js";
 import type { Credentials } from "../protocol/username-password.js";
 import { type Batch, writeBatch } from "../relay/batch.js";
+import { holdOpen, letGo } from "../relay/cut-off.js";
 import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
 import { checkOrder } from "../relay/token-engine.js";
 import { onAbort } from "./abort.js";
@@ -62,6 +63,7 @@ export class Handshake {
   readonly #deadlines: Deadlines;
   #deadline: NodeJS.Timeout | undefined;
   #heedNoMore: () => void = () => {};
+  #gaveUp = false;
   #method: ClientMethod = "none";
   #context: SecurityContext | null = null;
   #names: SessionNames = NOBODY;
@@ -124,6 +126,7 @@ export class Handshake {
     this.#failed(lostProxy(this.#options.proxy, error));
 
   #failed(error: GssocksError): void {
+    this.#gaveUp = true;
     this.#feed({ type: "failed", error });
   }
 
@@ -181,7 +184,11 @@ export class Handshake {
   }
 
   #send({ octets, secret }: Extract<ClientEffect, { type: "send" }>): void {
-    if (this.#machine.state === "reply") this.#options.requested?.();
+    if (this.#machine.state === "reply") {
+      this.#options.requested?.();
+      // An end would be that of our data alone, and the proxy would go on for nobody; so it would if we were killed.
+      holdOpen(this.#socket);
+    }
     const wipe = secret ? () => octets.fill(0) : undefined;
     writeBatch(this.#socket, this.#protection.seal(octets), wipe);
   }
@@ -253,7 +260,7 @@ export class Handshake {
       bnd,
     };
     if (this.#fastPath && protection instanceof ContextProtection) protection.accelerate();
-    this.#socket.pause();
+    letGo(this.#socket.pause());
     this.#end.opened({ socket: this.#socket, context, protection, session, rest });
   }
 
@@ -261,6 +268,7 @@ export class Handshake {
     this.#release();
     this.#protection.close();
     this.#context?.close();
+    if (!this.#gaveUp) letGo(this.#socket);
     // RFC 1961 §3.5, §4.4: the client closes; there is no message for it.
     this.#socket.on("error", () => {}).destroy();
     this.#end.failed(error);

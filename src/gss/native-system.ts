@@ -53,6 +53,11 @@ export interface NativeSystem {
   duplicateDescriptor(descriptor: number): number;
   /** Of a TCP connection that has ended, as libuv says: the errno of what it was really, or null. */
   endError(descriptor: number): number | null;
+  /**
+   * null as long as the other end is there, also where it has ended what it sends; else the errno of what broke the
+   * connection, 0 where it was closed. Of no other system than Linux.
+   */
+  hangUp(descriptor: number): number | null;
   /** SO_LINGER 0, or off: whether closing resets the connection, at the end of this process too. */
   setAbortive(descriptor: number, abortive: boolean): void;
 

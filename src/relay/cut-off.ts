@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { NetworkError } from "../errors.js";
-import { endError, setAbortive } from "../gss/tcp-end.js";
+import { endError, hangUp, setAbortive } from "../gss/tcp-end.js";
 import { heldBy } from "./socket-descriptor.js";
 
 type Resettable = Socket & { resetAndClosing?: boolean; _handle?: { reset?: unknown } | null };
@@ -47,13 +47,22 @@ export function brokenEnd(socket: Socket): string | null {
   return endError(tcpDescriptor(socket));
 }
 
-/** Until `end()` is called by {@link endProperly}, whatever ends us resets the connection. */
+/** Whether the other end has gone, which Node does not see where it has ended before, or is not read. @returns as {@link hangUp} */
+export function goneAway(socket: Socket): string | null {
+  return hangUp(tcpDescriptor(socket));
+}
+
+/** Until {@link letGo} or {@link endProperly}, whatever ends us resets the connection. */
 export function holdOpen(socket: Socket): void {
   setAbortive(tcpDescriptor(socket), true);
 }
 
-export function endProperly(socket: Socket, ended?: () => void): void {
+export function letGo(socket: Socket): void {
   setAbortive(tcpDescriptor(socket), false);
+}
+
+export function endProperly(socket: Socket, ended?: () => void): void {
+  letGo(socket);
   socket.end(ended);
 }
 

@@ -20,6 +20,7 @@ import { Association, type AssociationTimeouts } from "./association.js";
 import { AssociationDestinations } from "./association-destinations.js";
 import { type Authorized, DeniedError, NoSourceError, sourceFor } from "./authorize.js";
 import type { Authorizer } from "./authorizer.js";
+import { ClientWatch } from "./client-watch.js";
 import { isVerified, Judge } from "./judge.js";
 import { type Decided, judgement } from "./judgement.js";
 import { LimitError, type Limits } from "./limits.js";
@@ -100,6 +101,7 @@ export class Command {
   #destinations: AssociationDestinations | null = null;
   #forget: () => void = () => {};
   #dialing: Dialing | null = null;
+  readonly #watch: ClientWatch;
   #closed = false;
   #judge: Judge | null = null;
   #terms: Terms = NO_TERMS;
@@ -108,6 +110,7 @@ export class Command {
     this.#socket = socket;
     this.#record = record;
     this.#options = options;
+    this.#watch = new ClientWatch(socket);
   }
 
   /** Of CONNECT and BIND, paused. */
@@ -139,6 +142,7 @@ export class Command {
   /** @throws GssocksError with the REP */
   async carryOut(cmd: number, dst: Endpoint, asking: Asking): Promise<void> {
     this.#record.enter("decision");
+    this.#watch.begin();
     const name = this.#served(cmd);
     if (name instanceof GssocksError) {
       await this.#decided(dst, name);
@@ -176,6 +180,7 @@ export class Command {
   /** @param destination close that too: nobody else looks after it */
   close(destination: boolean): void {
     this.#destinations?.close();
+    this.#watch.end();
     this.#closed = true;
     this.#dialing?.abort();
     this.#forget();
