@@ -46,6 +46,17 @@ export function endToEnd(fields: Fields, without: readonly string[] = []): strin
   return kept;
 }
 
+/** What may be said behind the body (RFC 9110 §6.5): where it goes has been decided by then. Names and values in pairs. */
+export function trailers(fields: Fields): [name: string, value: string][] {
+  const kept = endToEnd(fields, ["host"]);
+  return kept.flatMap((name, index) => (index % 2 === 0 ? [[name, kept[index + 1] ?? ""]] : []));
+}
+
+/** RFC 9110 §10.1.4. */
+export function takesTrailers(fields: Fields): boolean {
+  return listOf(fields, "te").some((member) => member.toLowerCase() === "trailers");
+}
+
 /** Our mark on what is passed on; what others have put there stands before it. */
 export function via(httpVersion: string): [name: string, value: string] {
   return ["Via", `${httpVersion} ${PSEUDONYM}`];

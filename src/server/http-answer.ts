@@ -96,6 +96,11 @@ export function tunnelOpened(fields: readonly string[]): Buffer {
   return Buffer.from(encodeHead(200, fields, "Connection established"));
 }
 
+/** Of a response that is not the last for its request (RFC 9110 §15.2). */
+export function interim(status: number, reason: string, fields: readonly string[]): Buffer {
+  return Buffer.from(encodeHead(status, fields, reason), "latin1");
+}
+
 function encodeHead(status: number, fields: readonly string[], reason = STATUS_CODES[status]): string {
   const lines = [`HTTP/1.1 ${status} ${reason}`];
   for (let index = 0; index + 1 < fields.length; index += 2)

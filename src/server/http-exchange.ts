@@ -3,10 +3,16 @@
  * to the origin of its own. Both messages are parsed and written anew by Node, so that whoever reads them next takes them for
  * as long as we do; a message that ends too early on one side does not seem whole on the other.
  */
-import { type ClientRequest, type IncomingMessage, type ServerResponse, request as send } from "node:http";
+import {
+  type ClientRequest,
+  type IncomingMessage,
+  type InformationEvent,
+  type ServerResponse,
+  request as send,
+} from "node:http";
 import type { Socket } from "node:net";
 import { GssocksError, NetworkError } from "../errors.js";
-import { endToEnd, via } from "../protocol/http-fields.js";
+import { endToEnd, takesTrailers, trailers, via } from "../protocol/http-fields.js";
 import type { AbsoluteTarget } from "../protocol/http-target.js";
 import type { Carried, Carrier, CarrierOptions } from "../relay/carrier.js";
 import { brokenBy, brokenEnd, reset } from "../relay/cut-off.js";
@@ -14,6 +20,7 @@ import { Deadlines } from "../relay/deadlines.js";
 import { flow } from "../relay/flow.js";
 import { ProtectedStream } from "../relay/protected-stream.js";
 import { clientLost } from "./client-lost.js";
+import { interim } from "./http-answer.js";
 import { MAX_HEAD } from "./http-parser.js";
 import { asError } from "./internal-error.js";
 import type { Through } from "./upstream.js";
@@ -40,6 +47,8 @@ export class HttpExchange implements Carrier {
   readonly #origin: Socket | ProtectedStream;
   #finished = false;
   #answered = false;
+  /** Octets of responses before the last one. */
+  #interim = 0;
   /** It is told where the response ends. */
   #framed = true;
 
@@ -108,7 +117,8 @@ export class HttpExchange implements Carrier {
       ...via(request.httpVersion),
     ];
     // One exchange for one connection.
-    fields.push("Connection", "close");
+    if (takesTrailers(request.rawHeaders)) fields.push("TE", "trailers", "Connection", "close, TE");
+    else fields.push("Connection", "close");
     if (coding !== undefined) fields.push("Transfer-Encoding", "chunked");
     else if (length !== undefined) fields.push("Content-Length", length);
     const asked = send({
@@ -120,7 +130,7 @@ export class HttpExchange implements Carrier {
     });
     asked
       .on("response", (answer) => this.#attempt(() => this.#answer(answer)))
-      .on("continue", () => this.#answered || this.#options.response.writeContinue())
+      .on("information", (answer) => this.#attempt(() => this.#inform(answer)))
       .on("upgrade", () => this.abort(badResponse("it changes to a protocol that nobody asked for")))
       // Where it has answered, it may stop listening: the response's own end tells whether it is whole.
       .on("error", (error) => this.#answered || this.abort(unanswered(error)));
@@ -134,7 +144,23 @@ export class HttpExchange implements Carrier {
     // The head goes first, for a body may wait for what the origin says to that (RFC 9110 §10.1.1).
     asked.flushHeaders();
     flow(request, asked, rates, this.#carried);
-    request.on("end", () => asked.end());
+    request.on("end", () => {
+      // As lengths are, nothing but chunks can have them: Node leaves them out elsewhere.
+      asked.addTrailers(trailers(request.rawTrailers));
+      asked.end();
+    });
+  }
+
+  /** 100, 102, 103: RFC 9110 §15.2 has proxies pass them on, but to clients of HTTP/1.0. */
+  #inform({ statusCode, statusMessage, rawHeaders, httpVersion }: InformationEvent): void {
+    const { request, response } = this.#options;
+    this.#carried();
+    if (this.#answered || request.httpVersion === "1.0") return;
+    const head = interim(statusCode, statusMessage, [...endToEnd(rawHeaders), ...via(httpVersion)]);
+    // Nobody waits until the client has read them.
+    this.#interim += head.length;
+    if (this.#interim > MAX_HEAD) throw badResponse("too much comes before it (1xx)");
+    response.socket?.write(head);
   }
 
   #answer(answer: IncomingMessage): void {
@@ -155,7 +181,12 @@ export class HttpExchange implements Carrier {
     response.flushHeaders();
     this.#framed = coding !== undefined || length !== undefined || request.method === "HEAD";
     flow(answer, response, downRates, this.#carried);
-    answer.on("error", (error) => this.abort(lost(error))).on("end", () => response.end());
+    answer
+      .on("error", (error) => this.abort(lost(error)))
+      .on("end", () => {
+        response.addTrailers(trailers(answer.rawTrailers));
+        response.end();
+      });
   }
 
   /** The origin's connection, and with it a response that has nothing else for an end. Node takes that for a whole one. */

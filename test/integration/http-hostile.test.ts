@@ -255,6 +255,27 @@ test("hostile HTTP", async (t) => {
     });
   }
 
+  await t.test("an origin that never comes to its last response", async (t) => {
+    const raw = await Origin.start((socket) => {
+      const hint = head("HTTP/1.1 103 Early Hints", `Link: <${"a".repeat(1000)}>`);
+      socket.once("data", () => {
+        const more = () => {
+          while (socket.write(hint.repeat(100)));
+        };
+        socket.on("drain", more);
+        more();
+      });
+    });
+    t.after(() => raw.stop());
+    const wire = await HttpWire.connect(proxy.port);
+    wire.send([`GET http://127.0.0.1:${raw.port}/ HTTP/1.1`, "Host: a"]);
+    let answer = await wire.receive();
+    while (answer.status === 103) answer = await wire.receive();
+    assert.equal(answer.status, 502);
+    await assertFails(wire, "BAD_RESPONSE");
+    wire.client.socket.destroy();
+  });
+
   await t.test("an origin that resets in the middle of a body without a length", async (t) => {
     const raw = await Origin.start((socket) => socket.write("HTTP/1.1 200 OK\r\n\r\nhalf"));
     t.after(() => raw.stop());

@@ -25,6 +25,17 @@ test("HTTP at the listener", async (t) => {
     else if (asked.url === "/chunked") {
       response.write("abc");
       response.end("def");
+    } else if (asked.url === "/early") {
+      response.writeProcessing();
+      response.writeEarlyHints({ link: "</a.css>; rel=preload" });
+      response.write("early");
+      response.addTrailers([
+        ["X-Sum", "5"],
+        ["Connection", "X-Hop"],
+        ["X-Hop", "for us alone"],
+        ["X-Sum2", "6"],
+      ]);
+      response.end();
     } else if (asked.url === "/fields") {
       response.sendDate = false;
       response.writeHead(200, [
@@ -93,7 +104,7 @@ test("HTTP at the listener", async (t) => {
     assert.deepEqual(origin.last.fields, [
       ...["Host", `LocalHost:${origin.port}`],
       ...["Via", "1.0 fred, 1.1 p.example.test", "X-Twice", "a", "x-twice", "b", "Authorization", "Bearer t"],
-      ...["Via", "1.1 gssocks", "Connection", "close"],
+      ...["Via", "1.1 gssocks", "TE", "trailers", "Connection", "close, TE"],
     ]);
     const { fields, body } = await wire.ask([`GET http://${at}/fields HTTP/1.1`, `Host: ${at}`]);
     assert.deepEqual(fields, {
@@ -147,6 +158,26 @@ test("HTTP at the listener", async (t) => {
     wire.write("body");
     assert.equal((await wire.receive()).body, "POST /wait 4");
     wire.client.socket.end();
+  });
+
+  await t.test("responses before the last one, and fields behind the body", async () => {
+    const wire = await HttpWire.connect(proxy.port);
+    const line = `GET http://${at}/early HTTP/1.1`;
+    wire.send([line, `Host: ${at}`, "TE: trailers"]);
+    assert.deepEqual(await wire.receive(), { status: 102, fields: { via: "1.1 gssocks" }, body: "" });
+    const hints = await wire.receive();
+    assert.deepEqual([hints.status, hints.fields.link], [103, "</a.css>; rel=preload"]);
+    const last = await wire.receive();
+    assert.deepEqual(
+      [last.status, last.body, last.trailers],
+      [200, "early", { "x-sum": "5", "x-sum2": "6" }],
+    );
+    const body = "3\r\nabc\r\n0\r\nX-Up: 7\r\nHost: elsewhere\r\nProxy-X: 1\r\n\r\n";
+    await wire.ask([`PUT http://${at}/p HTTP/1.1`, `Host: ${at}`, "Transfer-Encoding: chunked"], body);
+    assert.deepEqual(origin.last.trailers, ["X-Up", "7"]);
+    wire.client.socket.end();
+    const old = await HttpWire.connect(proxy.port);
+    assert.equal((await old.ask([line.replace("1.1", "1.0"), `Host: ${at}`])).status, 200);
   });
 
   await t.test("HTTP/1.0 gets no chunks, and its connection ends", async () => {

@@ -10,6 +10,8 @@ export interface AskedOrigin {
   /** As they came. */
   fields: string[];
   body: string;
+  /** Behind it, as they came. */
+  trailers: string[];
 }
 
 export class HttpOrigin {
@@ -33,8 +35,8 @@ export class HttpOrigin {
       request.on("data", (octets) => parts.push(octets));
       request.on("error", () => {});
       request.on("end", () => {
-        const { method = "", url = "", rawHeaders: fields } = request;
-        const asked = { method, url, fields, body: Buffer.concat(parts).toString("latin1") };
+        const { method = "", url = "", rawHeaders: fields, rawTrailers: trailers } = request;
+        const asked = { method, url, fields, body: Buffer.concat(parts).toString("latin1"), trailers };
         origin.asked.push(asked);
         answer(asked, response);
       });

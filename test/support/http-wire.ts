@@ -6,6 +6,8 @@ export interface Received {
   /** Names in lower case; those that came several times are joined by a comma. */
   fields: Record<string, string>;
   body: string;
+  /** Behind a body in chunks, where there are any. */
+  trailers?: Record<string, string>;
 }
 
 export class HttpWire {
@@ -31,17 +33,10 @@ export class HttpWire {
 
   /** @param bodiless as the answer to HEAD and, with 200, to CONNECT */
   async receive(bodiless = false): Promise<Received> {
-    const lines = (await this.#until("\r\n\r\n")).split("\r\n");
-    const [, status = ""] = /^HTTP\/1\.1 (\d{3}) /.exec(lines[0] ?? "") ?? [];
-    const fields: Record<string, string> = {};
-    for (const line of lines.slice(1, -2)) {
-      const colon = line.indexOf(":");
-      const name = line.slice(0, colon).toLowerCase();
-      const value = line.slice(colon + 1).trim();
-      fields[name] = name in fields ? `${fields[name]}, ${value}` : value;
-    }
-    const body = bodiless || Number(status) < 200 ? "" : await this.#body(fields);
-    return { status: Number(status), fields, body };
+    const [, status = ""] = /^HTTP\/1\.1 (\d{3}) /.exec(await this.#until("\r\n")) ?? [];
+    const fields = await this.#fields();
+    if (bodiless || Number(status) < 200) return { status: Number(status), fields, body: "" };
+    return { status: Number(status), fields, ...(await this.#body(fields)) };
   }
 
   async ask(head: readonly string[], body?: string | Buffer): Promise<Received> {
@@ -49,19 +44,33 @@ export class HttpWire {
     return this.receive(/^HEAD /.test(head[0] ?? ""));
   }
 
-  async #body(fields: Record<string, string>): Promise<string> {
+  async #body(fields: Record<string, string>): Promise<Pick<Received, "body" | "trailers">> {
     if (fields["transfer-encoding"] === "chunked") {
       let body = "";
       for (;;) {
         const size = Number.parseInt(await this.#until("\r\n"), 16);
+        if (size === 0) break;
         body += (await this.client.read(size)).toString("latin1");
         await this.#until("\r\n");
-        if (size === 0) return body;
       }
+      const trailers = await this.#fields();
+      return Object.keys(trailers).length === 0 ? { body } : { body, trailers };
     }
     const { "content-length": length } = fields;
-    if (length !== undefined) return (await this.client.read(Number(length))).toString("latin1");
-    return (await this.client.farewell()).octets.toString("latin1");
+    if (length === undefined) return { body: (await this.client.farewell()).octets.toString("latin1") };
+    return { body: (await this.client.read(Number(length))).toString("latin1") };
+  }
+
+  async #fields(): Promise<Record<string, string>> {
+    const fields: Record<string, string> = {};
+    for (;;) {
+      const line = await this.#until("\r\n");
+      if (line === "\r\n") return fields;
+      const colon = line.indexOf(":");
+      const name = line.slice(0, colon).toLowerCase();
+      const value = line.slice(colon + 1).trim();
+      fields[name] = name in fields ? `${fields[name]}, ${value}` : value;
+    }
   }
 
   async #until(end: string): Promise<string> {
