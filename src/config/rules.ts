@@ -173,6 +173,10 @@ const rule = z
       if (allow !== undefined && terms[key] !== undefined && !connects)
         problem([key], "it is for connect alone: add `command: [connect]` to what the rule allows");
     }
+    // An association has several destinations, which several rules may allow.
+    for (const key of ["idle", "total", "limits"] as const)
+      if (terms[key] !== undefined && allow?.command?.every((command) => command === "udp-associate"))
+        problem([key], "no association is bound by it: timeouts and limits are what holds for them");
   })
   .transform(({ allow, deny, idle, total, bandwidth, ...terms }): Rule => {
     const given = Object.fromEntries(Object.entries(terms).filter(([, value]) => value !== undefined));

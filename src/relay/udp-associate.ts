@@ -54,8 +54,17 @@ export interface UdpAssociationOptions {
   /** Whether replies may come from addresses that the client has not sent to. */
   fromAnyone?: boolean | undefined;
   /** Each bounds what comes from the client, or goes to it. */
-  rates?: { readonly up: readonly Rate[]; readonly down: readonly Rate[] };
+  rates?: Rates;
+  /** The same of what goes to one destination that is allowed, or comes from it. */
+  ratesOf?: ((dst: Endpoint) => Rates) | undefined;
 }
+
+interface Rates {
+  readonly up: readonly Rate[];
+  readonly down: readonly Rate[];
+}
+
+const NO_RATES: Rates = { up: [], down: [] };
 
 interface Amount {
   /** Of DATA alone. */
@@ -66,6 +75,7 @@ interface Amount {
 /** Where a datagram was sent to, and what goes before the answers. */
 interface Answerer {
   header: Buffer;
+  rates: Rates;
   sent: number;
 }
 
@@ -85,6 +95,8 @@ export class UdpAssociation {
   readonly #options: UdpAssociationOptions;
   readonly #destinations: UdpDestinations;
   readonly #upstreams: UdpUpstreams;
+  /** Of the destination that each upstream was last sent something for: what it sends does not tell for which. */
+  readonly #upstreamRates = new Map<string, Rates>();
   readonly #answerers: LruMap<Answerer>;
   readonly #rate: { up: TokenBucket; down: TokenBucket };
   readonly #clientAddress: string;
@@ -109,14 +121,14 @@ export class UdpAssociation {
     };
     this.#destinations = new UdpDestinations(limits.destinations, {
       judge: (dst) => this.#judge(dst),
-      transmit: (destination, data) => this.#transmit(destination, data),
+      transmit: (destination, data) => this.#pass(destination, data),
       dropped: (reason) => this.#drop(reason),
       revoked: ({ dst, ways }) => {
         for (const way of ways) if (typeof way === "string") this.#answerers.delete(keyOf(way, dst.port));
       },
     });
-    this.#upstreams = new UdpUpstreams(options.openUpstream, (data, from) =>
-      this.#toClient(encodeUdpHeader(from), data),
+    this.#upstreams = new UdpUpstreams(options.openUpstream, (data, from, upstream) =>
+      this.#toClient(encodeUdpHeader(from), data, this.#upstreamRates.get(upstream)),
     );
   }
 
@@ -157,7 +169,8 @@ export class UdpAssociation {
     if (plainAddress(from.address) !== this.#clientAddress) return this.#drop("stranger");
     if (this.#clientPort !== 0 && from.port !== this.#clientPort) return this.#drop("stranger");
     // Before it is opened: that is what costs most.
-    if (!this.#rate.up.take() || !fits(this.#options.rates?.up, datagram.length)) return this.#drop("rate");
+    if (!this.#rate.up.take() || !fits(this.#options.rates?.up ?? [], datagram.length))
+      return this.#drop("rate");
     const plain = this.#options.protection.open(datagram);
     if (typeof plain === "string") return this.#drop(plain);
     const decoded = decode(plain);
@@ -209,11 +222,18 @@ export class UdpAssociation {
     return this.#opening[family];
   }
 
-  #transmit(destination: Destination, data: Buffer): void {
+  #pass(destination: Destination, data: Buffer): void {
+    const rates = this.#options.ratesOf?.(destination.dst) ?? NO_RATES;
+    if (fits(rates.up, data.length)) this.#transmit(destination, data, rates);
+    else this.#drop("rate");
+  }
+
+  #transmit(destination: Destination, data: Buffer, rates: Rates): void {
     const { dst, ways } = destination;
     const [address] = ways;
     if (this.#closed || address === undefined) return;
     if (typeof address !== "string") {
+      this.#upstreamRates.set(address.upstream, rates);
       if (this.#upstreams.send(address, data)) return count(this.carried.up, data);
       // It has ended since; the next datagram asks for it anew.
       void this.#upstreams.ensure(address.upstream).catch(() => {});
@@ -223,27 +243,28 @@ export class UdpAssociation {
     if (socket === undefined) return;
     const key = keyOf(address, dst.port);
     const header = this.#answerers.peek(key)?.header ?? encodeUdpHeader({ ...dst, host: parseHost(address) });
-    this.#answerers.set(key, { header, sent: performance.now() });
+    this.#answerers.set(key, { header, rates, sent: performance.now() });
     sendDatagram(socket, data, { address, port: dst.port }, (reason) => {
       if (reason === null) return count(this.carried.up, data);
       const next = ways.slice(1);
       if (reason !== "unreachable" || next.length === 0) return this.#drop(reason);
       // This host has no way to the first of a name's addresses: it may have one to the next.
       if (destination.ways === ways) destination.ways = next;
-      this.#transmit({ dst, ways: next }, data);
+      this.#transmit({ dst, ways: next }, data, rates);
     });
   }
 
   // --- Destination to client ----------------------------------------------------------------------------------------
 
   #fromDestination(data: Buffer, from: { address: string; port: number }): void {
-    const header = this.#headerFor(from);
-    if (header === null) return this.#drop("unsolicited");
-    this.#toClient(header, data);
+    const answerer = this.#answererAt(from);
+    if (answerer === null) return this.#drop("unsolicited");
+    this.#toClient(answerer.header, data, answerer.rates);
   }
 
-  #toClient(header: Buffer, data: Buffer): void {
-    if (!this.#rate.down.take() || !fits(this.#options.rates?.down, data.length)) return this.#drop("rate");
+  #toClient(header: Buffer, data: Buffer, rates = NO_RATES): void {
+    const all = [...rates.down, ...(this.#options.rates?.down ?? [])];
+    if (!this.#rate.down.take() || !fits(all, data.length)) return this.#drop("rate");
     const sealed = this.#options.protection.seal(Buffer.concat([header, data]));
     if (typeof sealed === "string") return this.#drop(sealed);
     // Destinations are heard once the client has sent, so both are there.
@@ -258,10 +279,11 @@ export class UdpAssociation {
     );
   }
 
-  #headerFor({ address, port }: { address: string; port: number }): Buffer | null {
+  #answererAt({ address, port }: SocketAddress): Omit<Answerer, "sent"> | null {
     const answerer = this.#answerers.peek(keyOf(address, port));
-    if (answerer !== undefined && performance.now() - answerer.sent <= ANSWERED_FOR) return answerer.header;
-    return this.#options.fromAnyone === true ? encodeUdpHeader({ host: parseHost(address), port }) : null;
+    if (answerer !== undefined && performance.now() - answerer.sent <= ANSWERED_FOR) return answerer;
+    if (this.#options.fromAnyone !== true) return null;
+    return { header: encodeUdpHeader({ host: parseHost(address), port }), rates: NO_RATES };
   }
 
   #drop(reason: DropReason): void {
@@ -312,7 +334,7 @@ function unmapped(address: string): string {
 }
 
 /** Whether all of `rates` have room for so many octets, which they are charged with then. */
-function fits(rates: readonly Rate[] = [], octets: number): boolean {
+function fits(rates: readonly Rate[], octets: number): boolean {
   if (rates.some((rate) => rate.charge(0) > 0)) return false;
   for (const rate of rates) rate.charge(octets);
   return true;

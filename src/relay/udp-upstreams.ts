@@ -28,12 +28,13 @@ export type OpenChannel = (upstream: string, heard: Heard) => Promise<DatagramCh
 
 export class UdpUpstreams {
   readonly #open: OpenChannel;
-  readonly #message: Heard["message"];
+  readonly #message: (data: Buffer, from: Endpoint, upstream: string) => void;
   readonly #channels = new Map<string, DatagramChannel>();
   readonly #opening = new Map<string, Promise<void>>();
   #closed = false;
 
-  constructor(open: OpenChannel, message: Heard["message"]) {
+  /** @param message told of what each of them sends */
+  constructor(open: OpenChannel, message: (data: Buffer, from: Endpoint, upstream: string) => void) {
     this.#open = open;
     this.#message = message;
   }
@@ -64,7 +65,7 @@ export class UdpUpstreams {
     let over = false;
     const heard: Heard = {
       message: (data, from) => {
-        if (!this.#closed) this.#message(data, from);
+        if (!this.#closed) this.#message(data, from, upstream);
       },
       closed: () => {
         over = true;

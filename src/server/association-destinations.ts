@@ -1,6 +1,7 @@
 /** Each destination that a client sends datagrams to: judged, and told of once. */
 import { GssocksError } from "../errors.js";
 import type { AuditGate, Observer, SessionSubject } from "../observability/events.js";
+import type { Bandwidth } from "../policy/terms.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
 import { LruMap } from "../relay/lru-map.js";
 import type { Way } from "../relay/udp-destinations.js";
@@ -8,6 +9,7 @@ import { type Authorized, severityOf } from "./authorize.js";
 import type { Judge } from "./judge.js";
 import type { Decided } from "./judgement.js";
 import { RefusedDestinations } from "./refused-destinations.js";
+import { NO_RATES, ratesOf, type SessionRates } from "./session-quota.js";
 
 interface Told {
   observer: Observer;
@@ -19,8 +21,10 @@ export class AssociationDestinations {
   readonly #judge: Judge;
   readonly #subject: SessionSubject;
   readonly #told: Told;
-  /** Those that were told of; judgements are made anew now and then. */
-  readonly #allowed: LruMap<true>;
+  /** Those that were told of, with what their rule bounds; judgements are made anew now and then. */
+  readonly #allowed: LruMap<SessionRates>;
+  /** Of each rule, by its own bounds: all that it allows of the association has them together. */
+  readonly #rates = new Map<Bandwidth, SessionRates>();
   readonly #refused: RefusedDestinations;
 
   /** @param remembered how many, at most */
@@ -49,6 +53,19 @@ export class AssociationDestinations {
     }
   }
 
+  /** What the rule that allows it bounds of a destination. */
+  ratesOf(dst: Endpoint): SessionRates {
+    if (this.#rates.size === 0) return NO_RATES;
+    return this.#allowed.get(formatEndpoint(dst)) ?? NO_RATES;
+  }
+
+  #ratesBy(bandwidth: Bandwidth | null): SessionRates {
+    if (bandwidth === null) return NO_RATES;
+    const rates = this.#rates.get(bandwidth) ?? ratesOf(bandwidth);
+    this.#rates.set(bandwidth, rates);
+    return rates;
+  }
+
   /** Tells how many there were that it has not told of. */
   close(): void {
     this.#refused.close();
@@ -58,8 +75,9 @@ export class AssociationDestinations {
     const destination = formatEndpoint(dst);
     const { rule, terms } = authorized.decision;
     const [address = ""] = authorized.addresses.keys();
-    if (this.#allowed.get(destination)) return;
-    this.#allowed.set(destination, true);
+    const told = this.#allowed.get(destination) !== undefined;
+    this.#allowed.set(destination, this.#ratesBy(terms.bandwidth));
+    if (told) return;
     this.#refused.forget(dst);
     const { severity } = terms;
     const subject = this.#subject;

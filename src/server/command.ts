@@ -294,6 +294,7 @@ export class Command {
       openUpstream: (name, heard) => upstreams.associate(name, upstreamAsking(asking), heard),
       limits: { destinations, datagramsPerSecond },
       rates: this.#record.quota.rates(null),
+      ratesOf: (dst) => judgedDestinations.ratesOf(dst),
       fromAnyone,
     });
     if (this.#closed) return relay.close();

@@ -1,5 +1,6 @@
 /** What one session has taken of the limits, from its first octet to its end. */
 import { Rate } from "../gss/rate.js";
+import type { Bandwidth } from "../policy/terms.js";
 import type { Carried } from "../relay/carrier.js";
 import type { Account, Accounts } from "./accounts.js";
 import { type Bound, boundsOf, type Full, type Scope, spentBy } from "./limits.js";
@@ -16,6 +17,14 @@ export interface QuotaParts {
   readonly places: Places;
   readonly rates: RateBook;
   readonly accounts: Accounts;
+}
+
+export const NO_RATES: SessionRates = { up: [], down: [] };
+
+/** Nobody else's. */
+export function ratesOf({ up, down }: Bandwidth): SessionRates {
+  const alone = (most: number | null) => (most === null ? [] : [new Rate(most)]);
+  return { up: alone(up), down: alone(down) };
 }
 
 export class SessionQuota implements Account {
@@ -54,8 +63,8 @@ export class SessionQuota implements Account {
     return null;
   }
 
-  /** @param own of this session alone, octets a second */
-  rates(own: { readonly up: number | null; readonly down: number | null } | null): SessionRates {
+  /** @param own of this session alone */
+  rates(own: Bandwidth | null): SessionRates {
     const shared = (direction: "up" | "down") =>
       this.#scopes.flatMap(({ whose, path, allowance }) => {
         const most = allowance.bandwidth?.[direction] ?? null;
@@ -64,11 +73,8 @@ export class SessionQuota implements Account {
         this.#leave.push(leave);
         return [rate];
       });
-    const alone = (most: number | null | undefined) => (most == null ? [] : [new Rate(most)]);
-    return {
-      up: [...shared("up"), ...alone(own?.up)],
-      down: [...shared("down"), ...alone(own?.down)],
-    };
+    const { up, down } = own === null ? NO_RATES : ratesOf(own);
+    return { up: [...shared("up"), ...up], down: [...shared("down"), ...down] };
   }
 
   /**

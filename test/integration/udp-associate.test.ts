@@ -398,6 +398,47 @@ inNetworkNamespace(import.meta.url, NETWORK, () => {
       }
     });
 
+    await t.test("the bandwidth of the rule that allows a destination, and of no other", async (t) => {
+      const bandwidth = (direction: string) => ({ [direction]: "1kB/s" });
+      const proxy = await start(t, {
+        rules: [
+          { allow: { to: ["127.0.0.1"] }, bandwidth: bandwidth("up") },
+          { allow: { to: ["127.0.0.2"] }, bandwidth: bandwidth("down") },
+          { allow: { to: ["127.0.0.3"] } },
+        ],
+      });
+      const [up, down, free] = [await echo(t), await Peer.bind(t, "127.0.0.2"), await echo(t, "127.0.0.3")];
+      const data = Buffer.alloc(500);
+      down.socket.on("message", (_, { address, port }) => {
+        for (let each = 0; each < 10; each += 1) down.socket.send(data, port, address);
+      });
+      const ends = await associate(t, proxy);
+      const burst = async (to: Endpoint, count: number) => {
+        for (let each = 0; each < count; each += 1) await ends.datagrams.send(to, data);
+      };
+      const heard = new Map<string, number>();
+      const hear = async (from: Endpoint, count: number) => {
+        const key = formatEndpoint(from);
+        while ((heard.get(key) ?? 0) < count) {
+          const next = formatEndpoint((await ends.datagrams.next()).dst);
+          heard.set(next, (heard.get(next) ?? 0) + 1);
+        }
+      };
+      // What came behind the first of each has been looked at when the last echo is there: they come in order.
+      await burst(up.endpoint, 10);
+      await hear(up.endpoint, 1);
+      await burst(down.endpoint, 1);
+      await hear(down.endpoint, 1);
+      for (let each = 1; each <= 20; each += 1) {
+        await burst(free.endpoint, 1);
+        await hear(free.endpoint, each);
+      }
+      const dropped = (await ends.end()) as { rate: number };
+      const [fromClient, toClient] = [up, down].map((peer) => heard.get(formatEndpoint(peer.endpoint)) ?? 0);
+      assert.ok(Number(fromClient) < 10 && Number(toClient) < 10, `${fromClient} and ${toClient} of 10`);
+      assert.equal(dropped.rate, 20 - Number(fromClient) - Number(toClient));
+    });
+
     await t.test("timeouts.idle", async (t) => {
       const proxy = await start(t, {}, { idle: "1s" });
       const { endpoint: destination } = await echo(t);

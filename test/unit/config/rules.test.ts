@@ -106,6 +106,10 @@ test("what is wrong with a rule is told with its key", () => {
     ["{ deny: {}, requireLevel: integrity }", /^rules\[0\]\.requireLevel\|only a rule that allows/],
     ["{ deny: {}, idle: 1s, total: 1s }", /idle\|only.*\n.*total\|only/],
     [
+      "{ allow: { command: [udp-associate] }, idle: 1s, limits: { sessions: 1 } }",
+      /idle\|no association is bound by it: timeouts.*\n.*limits\|no association/,
+    ],
+    [
       "{ allow: {}, redirect: a.test }",
       /^rules\[0\]\.redirect\|it is for connect alone: add `command: \[connect\]`/,
     ],
