@@ -1,8 +1,10 @@
 // docker and docker compose, for the tests in this directory. Which project and which images is in the environment
 // (COMPOSE_PROJECT_NAME, GSSOCKS_TAG and the like: scripts/test-containers.sh).
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
+import { setTimeout as wait } from "node:timers/promises";
 
 /** A docker command that goes on; `line(pattern)` waits for a line of its output. */
 export function start(...args) {
@@ -32,8 +34,9 @@ export function start(...args) {
   return { stdin: child.stdin, lines, line, ended, stop: () => child.kill("SIGTERM") };
 }
 
-/** A docker command's standard output; rejects where its status is not the expected one. */
+/** A docker command's standard output, or with a last argument `{ stderr: true }` both; rejects where its status is not 0. */
 export async function docker(...args) {
+  const both = typeof args.at(-1) === "object" && args.pop().stderr;
   const child = spawn("docker", args, { stdio: ["ignore", "pipe", "pipe"] });
   let stdout = "";
   let stderr = "";
@@ -45,13 +48,32 @@ export async function docker(...args) {
   });
   const [code] = await once(child, "close");
   if (code !== 0) throw new Error(`docker ${args.join(" ")}: status ${code}\n${stdout}${stderr}`);
-  return stdout;
+  return both ? stdout + stderr : stdout;
 }
 
 export const compose = (...args) => docker("compose", "--progress", "quiet", ...args);
 
-/** A command in the client's container, removed afterwards. */
-export const client = (...args) => compose("run", "--rm", "--no-deps", "-T", "client", ...args);
+/** A command in a client's container, removed afterwards. */
+export const clientOf = (service, ...args) => compose("run", "--rm", "--no-deps", "-T", service, ...args);
+export const client = (...args) => clientOf("client", ...args);
+
+/** That tests inside passed, all of them; returns how many. */
+export function assertPassed(report) {
+  const count = (what) => Number(new RegExp(`^ℹ ${what} (\\d+)$`, "m").exec(report)?.[1]);
+  assert.ok(count("pass") > 0, report);
+  assert.deepEqual(["fail", "cancelled", "skipped"].map(count), [0, 0, 0], report);
+  return count("pass");
+}
+
+/** For what has no other way to tell: asked again until the answer is true, for a minute or so. */
+export async function eventually(look) {
+  for (let round = 0; round < 120; round++) {
+    const found = await look();
+    if (found) return found;
+    await wait(500);
+  }
+  throw new Error(`nothing within a minute: ${look}`);
+}
 
 export const containerOf = async (service) => (await compose("ps", "--all", "--quiet", service)).trim();
 

@@ -36,6 +36,24 @@ test("what the server's user may write is next to nothing", async () => {
   assert.deepEqual(paths.sort(), ["/run/gssocks", "/run/lock", "/tmp", "/var/tmp"]);
 });
 
+test("each service, those of the profiles too, is to run with as little as these", async () => {
+  const { services } = JSON.parse(await compose("config", "--format", "json"));
+  for (const [name, service] of Object.entries(services)) {
+    const { init, read_only, cap_drop, cap_add, security_opt, privileged, pids_limit, mem_limit } = service;
+    assert.deepEqual(
+      { init, read_only, cap_drop, cap_add, security_opt, privileged },
+      {
+        ...{ init: true, read_only: true, cap_drop: ["ALL"], cap_add: undefined },
+        ...{ security_opt: ["no-new-privileges:true"], privileged: undefined },
+      },
+      name,
+    );
+    assert.ok(pids_limit > 0 && Number(mem_limit) > 0, name);
+    assert.equal(service.user, name === "grafana" ? "472" : "10001:10001");
+    assert.ok(name === "grafana" || service.ports === undefined, `${name} publishes a port`);
+  }
+});
+
 for (const service of SERVICES) {
   test(`${service}: no rights, nothing writable, no port of the machine's`, async () => {
     const { HostConfig: host, Config: config } = await inspect(service);

@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { before, test } from "node:test";
-import { setTimeout as wait } from "node:timers/promises";
-import { client, compose } from "./compose.mjs";
+import { client, compose, eventually } from "./compose.mjs";
 
 before(() => compose("up", "--detach", "--wait", "prometheus"));
 
@@ -15,16 +14,6 @@ async function ask(path) {
   return answer.data;
 }
 const query = async (text) => (await ask(`query?query=${encodeURIComponent(text)}`)).result;
-
-/** It has no other way to tell: asked again until something is there, for a minute at most. */
-async function eventually(look) {
-  for (let round = 0; round < 120; round++) {
-    const found = await look();
-    if (found) return found;
-    await wait(500);
-  }
-  throw new Error(`nothing within a minute: ${look}`);
-}
 
 test("the proxy is found and read", async () => {
   await client("demo");
