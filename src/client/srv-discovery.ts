@@ -67,6 +67,10 @@ export class SrvDiscovery {
   lookNow(): Promise<void> {
     if (this.#running === null && this.#options.clock.now() < this.#looked + FIRST_PAUSE)
       return Promise.resolve();
+    return this.#lookOnce();
+  }
+
+  #lookOnce(): Promise<void> {
     this.#running ??= this.#look().finally(() => {
       this.#running = null;
       this.#looked = this.#options.clock.now();
@@ -129,6 +133,7 @@ export class SrvDiscovery {
   }
 
   #again(pause: number): void {
-    this.#takeBack = this.#options.clock.after(pause, () => void this.lookNow());
+    // Not lookNow: what is not done at its time would not be done at all.
+    this.#takeBack = this.#options.clock.after(pause, () => void this.#lookOnce());
   }
 }

@@ -15,8 +15,7 @@ const service = (target: string, port = 1080, priority = 10, weight = 5) => ({
   weight,
 });
 
-function discovery(answers: Record<string, Services | Error>) {
-  const clock = new ManualClock();
+function discovery(answers: Record<string, Services | Error>, clock = new ManualClock()) {
   const asked: string[] = [];
   const told: unknown[] = [];
   const found = new SrvDiscovery({
@@ -90,6 +89,21 @@ test("only trusted hosts, in one form; the root is no host", async () => {
       ["evil.test:1080", "x.proxy.partner.test:1080", "b\\046.example.test:1080", "c.example.test:0"],
     ],
   ]);
+});
+
+test("a look-up that fails is made again, though it ended later than its time was set", async () => {
+  class SlowClock extends ManualClock {
+    override after(milliseconds: number, task: () => void): () => void {
+      const takeBack = super.after(milliseconds, task);
+      void this.pass(1);
+      return takeBack;
+    }
+  }
+  const { clock, asked } = discovery({ [OURS]: failure("TRY_AGAIN") }, new SlowClock());
+  await settled();
+  await clock.pass(10_000);
+  // After 1, 2 and 4 seconds.
+  assert.deepEqual(asked, [OURS, OURS, OURS, OURS]);
 });
 
 test("asked again before the answer ends, between 9 seconds and 54 minutes", async () => {
