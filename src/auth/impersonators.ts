@@ -64,23 +64,26 @@ export class Impersonators {
   }
 
   async #acquire(principal: string): Promise<Credential> {
-    const { keytab } = this.#options;
     const name = Name.import(principal, "krb5-principal");
     try {
-      const credential = await Credential.both({
-        name,
-        keytab,
-        clientKeytab: keytab,
-        // Of this process alone. It is found again by its name: the library replaces what is in it when it gets old.
-        ccache: `MEMORY:gssocks ${principal}`,
-        mechanisms: this.#mechanisms,
-      });
+      const credential = await ownTicket(this.#options.keytab, name, this.#mechanisms);
       if (this.#mechanisms.includes(GSS_MECH_SPNEGO)) credential.setNegotiable([GSS_MECH_KRB5]);
       return credential;
     } finally {
       name.close();
     }
   }
+}
+
+/** Accepts with a key of the keytab, and initiates with the ticket that the KDC gives for it. @throws GssError */
+export function ownTicket(
+  keytab: string,
+  name: Name,
+  mechanisms: readonly string[] = [GSS_MECH_KRB5],
+): Promise<Credential> {
+  // Of this process alone. It is found again by its name: the library replaces what is in it when it gets old.
+  const ccache = `MEMORY:gssocks ${name}`;
+  return Credential.both({ name, keytab, clientKeytab: keytab, ccache, mechanisms });
 }
 
 async function isIn(keytab: string, principal: string): Promise<boolean> {

@@ -4,7 +4,9 @@ import { accessSync, constants, readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import path from "node:path";
 import { openGroupSources } from "../auth/group-sources.js";
+import { ownTicket } from "../auth/impersonators.js";
 import type { Config, ListenerConfig } from "../config/schema.js";
+import { actsForClients } from "../config/upstreams.js";
 import { Credential } from "../gss/credential.js";
 import { Name } from "../gss/name.js";
 import { isKerberos } from "../gss/oids.js";
@@ -35,6 +37,7 @@ export async function checkAround(config: Config): Promise<Finding[]> {
 const CHECKS: readonly Check[] = [
   checkListeners,
   checkKeytab,
+  checkOwnTickets,
   checkPasswords,
   checkGroups,
   checkRules,
@@ -103,13 +106,38 @@ async function checkKeytab({ gssapi, listeners }: Config): Promise<Finding[]> {
   return [{ isError: false, path: at, message }];
 }
 
-async function acquire(keytab: string | undefined, text: string): Promise<void> {
+async function acquire<Keytab extends string | undefined>(
+  keytab: Keytab,
+  text: string,
+  how: (keytab: Keytab, name: Name) => Promise<Credential> = (keytab, name) =>
+    Credential.acceptor({ keytab, name }),
+): Promise<void> {
   const name = Name.import(text, text.includes("/") ? "krb5-principal" : "hostbased");
   try {
-    (await Credential.acceptor({ keytab, name })).close();
+    (await how(keytab, name)).close();
   } finally {
     name.close();
   }
+}
+
+/** With which we would act in clients' place, as what they may come to. The KDC may be one that answers later. */
+async function checkOwnTickets({ gssapi, upstreams }: Config): Promise<Finding[]> {
+  const { keytab } = gssapi;
+  if (keytab === null || !actsForClients(upstreams)) return [];
+  const names = gssapi.targetNames ?? ["rcmd", "socks", "HTTP"].map((service) => `${service}@${hostname()}`);
+  const attempts = names.map((name) =>
+    acquire(keytab, name).then(
+      () =>
+        failing(
+          ["upstreams"],
+          () => acquire(keytab, name, ownTicket),
+          () => true,
+        ),
+      // What is not in the keytab is told of there.
+      () => [],
+    ),
+  );
+  return (await Promise.all(attempts)).flat();
 }
 
 async function checkPasswords(config: Config): Promise<Finding[]> {

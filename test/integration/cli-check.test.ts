@@ -86,6 +86,21 @@ rules: []
     for (const [index, says] of expected.entries()) assert.match(lines[index] ?? "", says);
   });
 
+  await t.test("no ticket to act in clients' place with", async () => {
+    const config = `
+listeners: [{ address: 127.0.0.1:0 }]
+gssapi: { keytab: ${realm.keytab}, targetNames: [rcmd@localhost, socks@localhost] }
+upstreams:
+  next: { proxies: ["localhost:1080"], gssapi: { credential: constrained } }
+`;
+    assert.deepEqual((await check(config)).lines, []);
+    await realm.kadmin(["modprinc -allow_tix socks/localhost"]);
+    const { code, lines } = await check(config);
+    assert.equal(code, 0);
+    assert.equal(lines.length, 1, lines.join("\n"));
+    assert.match(lines[0] ?? "", /^warning: config\.yaml:4: upstreams: .*account.* is locked or has expired/);
+  });
+
   await t.test("a keytab that is not there", async () => {
     const { code, lines } = await check(
       `listeners: [{ address: 127.0.0.1:0 }]\ngssapi: { keytab: /no/keytab }\n`,
