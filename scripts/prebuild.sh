@@ -1,7 +1,8 @@
 #!/bin/bash
-# prebuild.sh [x64] [arm64]: puts addons for Linux into prebuilds/, which the npm package holds, so that who installs it
+# prebuild.sh [--here] [x64] [arm64]: puts addons for Linux into prebuilds/, which the npm package holds, so that who installs it
 # needs no compiler: this machine's own is build/Release's without its symbols, the other is cross-built with Debian's
-# g++-aarch64-linux-gnu over arm64's GSS-API library. Both by default. Needs scripts/setup.sh to have run.
+# g++-aarch64-linux-gnu over arm64's GSS-API library. Both by default. What it makes runs on older systems than this one, or
+# it fails; with --here, on this one. Needs scripts/setup.sh to have run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,6 +14,7 @@ fail() {
 # Whoever has an older C or C++ library builds: this is what RHEL 9, Ubuntu 22.04 and Debian 12 have, all with MIT krb5 1.19 or later.
 oldest='GLIBC_2.34 GLIBCXX_3.4.29 CXXABI_1.3.13'
 check() {
+  [[ -z $here ]] || return 0
   local needed name version
   needed=$("$2objdump" -T "$1" | grep -oE '(GLIBC|GLIBCXX|CXXABI)_[0-9.]+' | sort -u)
   for version in $oldest; do
@@ -49,6 +51,8 @@ cross() {
   place build-arm64/Release/gssocks.node arm64 aarch64-linux-gnu-
 }
 
+here=''
+if [[ ${1:-} == --here ]]; then here=$1 && shift; fi
 [[ $# -gt 0 ]] || set -- x64 arm64
 for arch in "$@"; do
   if [[ $arch == "$(node -p process.arch)" ]]; then

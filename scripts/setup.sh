@@ -199,7 +199,7 @@ fi
 # What the npm package has for this machine, to be tested as its users have it.
 arch=$(node -p process.arch)
 if [[ ${1:-} == --test ]] && older_than "prebuilds/gssocks-linux-$arch/node-napi-v8.node" build/Release/gssocks.node; then
-  quietly scripts/prebuild.sh "$arch"
+  quietly scripts/prebuild.sh --here "$arch"
 fi
 
 # The npm package `kerberos` is a peer in tests. Its own install script wants to download; its sources are enough.
