@@ -103,6 +103,7 @@ void RelayLoop::Run() {
     }
     WakeDue();
     WorkOff();
+    chunks_.Trim(MonotonicMicros());
   }
   sessions_.clear();
 }
@@ -176,7 +177,7 @@ void RelayLoop::WakeDue() {
 
 int RelayLoop::Timeout() const {
   if (!queue_.empty()) return 0;
-  if (waiting_.empty()) return -1;
+  if (waiting_.empty()) return chunks_.TrimsEach();
   const int64_t left = waiting_.begin()->first - MonotonicMicros();
   return left <= 0 ? 0 : static_cast<int>(std::min<int64_t>(left / 1000 + 1, INT_MAX));
 }

@@ -2,6 +2,7 @@
 // (relay_loop.h) from the first call of Start() on; the counters may be read by others.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -59,32 +60,53 @@ class Chunks {
  public:
   /// For a read. A wide one only where there may be two more: those that slow readers hold are few.
   std::unique_ptr<Chunk> Take(bool wide) {
-    return Get(wide && Chunk::wide() + 2 <= kMostWide + wide_.size());
+    return Get(wide && Chunk::wide() + 2 <= kMostWide + wide_.free.size());
   }
   /// For what comes of it.
   std::unique_ptr<Chunk> TakeLike(const Chunk& other) { return Get(other.Wide()); }
   void Give(std::unique_ptr<Chunk> chunk) {
     const bool wide = chunk->Wide();
-    auto& free = wide ? wide_ : free_;
+    auto& free = Of(wide).free;
     if (free.size() < (wide ? kKeptWide : kKept)) free.push_back(std::move(chunk));
   }
+  /// Lets go of those that nobody has taken since it last did so. `now` is of MonotonicMicros().
+  void Trim(int64_t now) {
+    if (now < trims_) return;
+    trims_ = now + kTrim;
+    for (Kind* kind : {&normal_, &wide_}) {
+      kind->free.resize(kind->free.size() - kind->unused);
+      kind->unused = kind->free.size();
+    }
+  }
+  /// When there is something to trim, or -1; in ms.
+  int TrimsEach() const { return normal_.free.empty() && wide_.free.empty() ? -1 : kTrim / 1000; }
 
  private:
   static constexpr size_t kKept = 64;
   static constexpr size_t kKeptWide = 2;
   /// Of all threads together.
   static constexpr size_t kMostWide = 16;
+  static constexpr int kTrim = 5'000'000;
 
+  struct Kind {
+    std::vector<std::unique_ptr<Chunk>> free{};
+    /// Of those, the fewest there were since the last Trim.
+    size_t unused = 0;
+  };
+
+  Kind& Of(bool wide) { return wide ? wide_ : normal_; }
   std::unique_ptr<Chunk> Get(bool wide) {
-    auto& free = wide ? wide_ : free_;
-    if (free.empty()) return std::unique_ptr<Chunk>(new Chunk(wide ? kRelayWideRead : kRelayRead));
-    auto chunk = std::move(free.back());
-    free.pop_back();
+    Kind& kind = Of(wide);
+    if (kind.free.empty()) return std::unique_ptr<Chunk>(new Chunk(wide ? kRelayWideRead : kRelayRead));
+    auto chunk = std::move(kind.free.back());
+    kind.free.pop_back();
+    kind.unused = std::min(kind.unused, kind.free.size());
     return chunk;
   }
 
-  std::vector<std::unique_ptr<Chunk>> free_;
-  std::vector<std::unique_ptr<Chunk>> wide_;
+  Kind normal_;
+  Kind wide_;
+  int64_t trims_ = 0;
 };
 
 /// Octets that are there before the first read.
