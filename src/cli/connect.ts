@@ -8,10 +8,10 @@ import { CMD } from "../protocol/constants.js";
 import { parsePort } from "./host-port.js";
 import { tell } from "./output.js";
 import { showProgress } from "./progress.js";
-import { addProxyFlags, type ProxyFlags, proxyOptions } from "./proxy-flags.js";
+import { addOneProxyFlags, type OneProxyFlags, proxyOptions } from "./flagged-proxy.js";
 import { joinStdio } from "./stdio.js";
 
-interface ConnectFlags extends ProxyFlags {
+interface ConnectFlags extends OneProxyFlags {
   listen: boolean;
   progress: boolean;
 }
@@ -31,7 +31,7 @@ export function connectCommand(): Command {
       false,
     )
     .option("--progress", "tell on the terminal what was carried, where data comes or goes by a pipe", false);
-  return addProxyFlags(command).action(async (host: string, port: number, flags: ConnectFlags) => {
+  return addOneProxyFlags(command).action(async (host: string, port: number, flags: ConnectFlags) => {
     const options = await proxyOptions(flags, command);
     const dst = { host: parseHost(host), port };
     await relay(flags.listen ? await listen(options, dst) : await open(options, dst), flags.progress);

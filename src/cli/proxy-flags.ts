@@ -1,22 +1,21 @@
-/** The options of the command line that say how a proxy is reached, and what they come to. */
-import { readFileSync } from "node:fs";
+/** The options of the command line that say how proxies are spoken to: of one command as of the other. */
+import { accessSync, constants } from "node:fs";
+import path from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { ClientMethod, HostPort, ProxyOptions } from "../client/proxy-options.js";
-import type { ProxyTlsOptions } from "../client/proxy-tls.js";
-import { Credential } from "../gss/credential.js";
-import { GSS_MECH_KRB5, GSS_MECH_SPNEGO } from "../gss/oids.js";
+import type { ClientMethod } from "../client/proxy-options.js";
+import { isThisHost, parseHost } from "../protocol/address.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
 import { checkUsername } from "../protocol/username-password.js";
-import { parseHostPort } from "./host-port.js";
 
 type Levels = [ProtectionLevel, ...ProtectionLevel[]];
 
+/** Files by their absolute paths. */
 export interface ProxyFlags {
-  proxy: HostPort;
   protocol: "socks5" | "http";
   method: ClientMethod[];
   user?: string;
-  passwordFile?: Buffer;
+  passwordFile?: string;
+  sendClearTextPassword: boolean;
   level: Levels;
   service?: string;
   targetName?: string;
@@ -24,9 +23,8 @@ export interface ProxyFlags {
   ccache?: string;
   clientKeytab?: string;
   nec: boolean;
-  timeout: number;
   tls: boolean;
-  tlsCa?: Buffer;
+  tlsCa?: string;
   tlsPin?: string;
   tlsName?: string;
   tlsBindings: "tls-server-end-point" | "tls-exporter";
@@ -35,16 +33,18 @@ export interface ProxyFlags {
 const LEVELS: readonly string[] = ["confidentiality", "integrity", "none"];
 const METHODS: readonly string[] = ["gssapi", "password", "none"];
 
-export function addProxyFlags(command: Command): Command {
+/**
+ * All of them; whoever adds them says by `--proxy` or otherwise which proxies it is about.
+ * @param methods how many `--method` may name
+ */
+export function addProxyFlags(command: Command, methods: "one" | "several"): Command {
+  const several = methods === "several" ? ", with commas" : "";
   return command
-    .addOption(
-      new Option("-p, --proxy <host:port>", "the proxy").argParser(parseHostPort).makeOptionMandatory(),
-    )
     .addOption(
       new Option("--protocol <protocol>", "what it speaks").choices(["socks5", "http"]).default("socks5"),
     )
     .addOption(
-      new Option("-m, --method <method>", `how you may show who you are, with commas: ${METHODS.join(", ")}`)
+      new Option("-m, --method <method>", `how you may show who you are${several}: ${METHODS.join(", ")}`)
         .argParser((text) => parseList(text, METHODS))
         .default(["gssapi"], "gssapi"),
     )
@@ -53,10 +53,11 @@ export function addProxyFlags(command: Command): Command {
         .argParser(parseUser)
         .implies({ method: ["password"] }),
     )
+    .option("--password-file <file>", "its password, the first line; /dev/fd/3 is a descriptor", parseFile)
     .option(
-      "--password-file <file>",
-      "its password, the first line; /dev/fd/3 is a descriptor",
-      parsePasswordFile,
+      "--send-clear-text-password",
+      "send it without TLS to another host, where whoever is on the way can read it",
+      false,
     )
     .addOption(
       new Option("-l, --level <level>", `accepted protection, best first, with commas: ${LEVELS.join(", ")}`)
@@ -85,47 +86,26 @@ export function addProxyFlags(command: Command): Command {
       new Option("--tls-bindings <type>", "what GSS-API is bound to")
         .choices(["tls-server-end-point", "tls-exporter"])
         .default("tls-server-end-point"),
-    )
-    .option("-t, --timeout <seconds>", "give up when it takes longer to connect", parseSeconds, 60);
+    );
 }
 
-/** Ends the program where options do not go together. @throws GssError (no ticket) */
-export async function proxyOptions(flags: ProxyFlags, command: Command): Promise<ProxyOptions> {
-  const { proxy, protocol, method: methods, level: levels, service, targetName, nec, timeout } = flags;
-  const { user: username, passwordFile: password } = flags;
-  if (methods.includes("password") && (username === undefined || password === undefined))
+export function wantsTls({ tls, tlsCa, tlsPin, tlsName }: ProxyFlags): boolean {
+  return tls || tlsCa !== undefined || tlsPin !== undefined || tlsName !== undefined;
+}
+
+/**
+ * Ends the program where they do not go together.
+ * @param hosts the proxies', by name or address
+ */
+export function checkProxyFlags(flags: ProxyFlags, hosts: readonly string[], command: Command): void {
+  const { method, user, passwordFile, sendClearTextPassword } = flags;
+  if (!method.includes("password")) return;
+  if (user === undefined || passwordFile === undefined)
     command.error("error: the method password needs --user and --password-file");
-  const credential = methods.includes("gssapi") ? await credentialOf(flags) : undefined;
-  return {
-    proxy,
-    protocol,
-    methods,
-    levels,
-    nec,
-    timeout: timeout * 1000,
-    tls: tlsOptions(flags),
-    ...(username !== undefined && { username }),
-    ...(password !== undefined && { password }),
-    ...(service !== undefined && { service }),
-    ...(targetName !== undefined && { targetName }),
-    ...(credential !== undefined && { credential }),
-  };
-}
-
-/** @returns undefined for the library's default, which is looked for with the proxy's name */
-async function credentialOf(flags: ProxyFlags): Promise<Credential | undefined> {
-  const { principal, ccache, clientKeytab, protocol } = flags;
-  if (principal === undefined && ccache === undefined && clientKeytab === undefined) return undefined;
-  const mechanisms = protocol === "http" ? [GSS_MECH_KRB5, GSS_MECH_SPNEGO] : [GSS_MECH_KRB5];
-  const credential = await Credential.initiator({ principal, ccache, clientKeytab, mechanisms });
-  if (protocol === "http") credential.setNegotiable([GSS_MECH_KRB5]);
-  return credential;
-}
-
-function tlsOptions(flags: ProxyFlags): ProxyTlsOptions | undefined {
-  const { tls, tlsCa: ca, tlsPin: pin, tlsName: servername, tlsBindings: channelBindings } = flags;
-  if (!tls && ca === undefined && pin === undefined && servername === undefined) return undefined;
-  return { ca, pin, servername, channelBindings };
+  const far = hosts.find((host) => !isThisHost(parseHost(host)));
+  if (far === undefined || wantsTls(flags) || sendClearTextPassword) return;
+  const remedy = "add --tls, or say --send-clear-text-password";
+  command.error(`error: the password would cross the network in clear to ${far}: ${remedy}`);
 }
 
 function parseService(text: string): string {
@@ -133,9 +113,11 @@ function parseService(text: string): string {
   return text;
 }
 
-function parseFile(file: string): Buffer {
+/** Read when it is needed: what a descriptor gives, it gives once. */
+export function parseFile(file: string): string {
   try {
-    return readFileSync(file);
+    accessSync(file, constants.R_OK);
+    return path.resolve(file);
   } catch (error) {
     throw new InvalidArgumentError(`it can't be read: ${(error as Error).message}.`);
   }
@@ -154,12 +136,6 @@ function parseList(text: string, allowed: readonly string[]): string[] {
   return list;
 }
 
-function parsePasswordFile(file: string): Buffer {
-  const octets = parseFile(file);
-  const end = octets.indexOf("\n");
-  return octets.subarray(0, end < 0 ? octets.length : end);
-}
-
 function parseUser(text: string): string {
   try {
     checkUsername(text);
@@ -167,11 +143,4 @@ function parseUser(text: string): string {
     throw new InvalidArgumentError(`${(error as Error).message}.`);
   }
   return text;
-}
-
-function parseSeconds(text: string): number {
-  const seconds = Number(text);
-  if (!(seconds > 0 && seconds <= 86400))
-    throw new InvalidArgumentError("expected seconds, above 0 and up to 86400.");
-  return seconds;
 }

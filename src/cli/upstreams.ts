@@ -1,17 +1,16 @@
 /** The configuration's upstreams, as the server takes them. */
-import { readFileSync } from "node:fs";
 import type { Opened } from "../client/handshake.js";
 import { Ticket } from "../client/ticket.js";
 import { type Asking, type ThroughOptions, Upstream, type Used } from "../client/upstream.js";
 import type { Config } from "../config/schema.js";
 import type { UpstreamConfig } from "../config/upstreams.js";
-import { ConfigError } from "../errors.js";
 import type { Observer } from "../observability/events.js";
 import { parseHost } from "../protocol/address.js";
 import { CMD } from "../protocol/constants.js";
 import type { ProtectionLevel } from "../protocol/protection-level.js";
 import type { ServerOptions } from "../server/server.js";
 import { NotDelegatedError, type Through, type UpstreamAsking, type Upstreams } from "../server/upstream.js";
+import { fileContents, firstLineOf } from "./file-contents.js";
 
 export function upstreamsOf({ upstreams }: Config, observer: Observer): ServerOptions["upstreams"] {
   const configured = Object.entries(upstreams);
@@ -67,7 +66,7 @@ function upstreamOf(name: string, config: UpstreamConfig, observer: Observer): U
   const through: ThroughOptions = {
     protocol,
     methods: [method],
-    ...(user === undefined ? {} : { username: user.name, password: firstLine(user.file) }),
+    ...(user === undefined ? {} : { username: user.name, password: firstLineOf(user.file) }),
     sendClearTextPassword,
     levels: protectionLevels as [ProtectionLevel, ...ProtectionLevel[]],
     ...(service === undefined ? {} : { service }),
@@ -78,7 +77,7 @@ function upstreamOf(name: string, config: UpstreamConfig, observer: Observer): U
       ? {}
       : {
           tls: {
-            ca: tls.authorities === undefined ? undefined : contents(tls.authorities),
+            ca: tls.authorities === undefined ? undefined : fileContents(tls.authorities),
             pin: tls.pin,
             servername: tls.name,
             channelBindings: tls.channelBindings,
@@ -131,25 +130,6 @@ function askingOf(
   if (theirs === null || (credential === "delegated" && theirs.impersonation !== null))
     throw NotDelegatedError.nothing(name);
   return { ...asking, credential: theirs };
-}
-
-/**
- * A password; of an empty one nothing could come (RFC 1929 §2).
- * @throws ConfigError
- */
-function firstLine(file: string): string {
-  const [line = ""] = contents(file).toString("utf8").split("\n", 1);
-  if (line !== "") return line;
-  throw new ConfigError(file, [{ path: "", message: "expected a password in its first line" }]);
-}
-
-/** @throws ConfigError */
-function contents(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (error) {
-    throw new ConfigError(file, [{ path: "", message: `cannot be read: ${(error as Error).message}` }]);
-  }
 }
 
 function through(opened: Opened & Pick<Used, "carries" | "over">): Through {

@@ -21,6 +21,8 @@ export const MAX_FILE_SIZE = 1 << 20;
 /** Also the bound on how often aliases may multiply what they stand for. */
 const MAX_ALIASES = 100;
 
+export type Problem = (path: readonly PropertyKey[], message: string) => void;
+
 /** @throws ConfigError that lists every problem with its line and key path */
 export function loadConfig(path: string): Config {
   return parseConfig(readConfig(path), path);
@@ -29,13 +31,13 @@ export function loadConfig(path: string): Config {
 /**
  * @param source YAML
  * @param file what problems call it
- * @param complete puts what is left out in its place
+ * @param complete puts what is left out in its place, and tells what is wrong that the schema would not find
  * @throws ConfigError that lists every problem with its line and key path
  */
 export function parseConfig(
   source: string,
   file: string,
-  complete: (written: unknown) => unknown = (written) => written,
+  complete: (written: unknown, problem: Problem) => unknown = (written) => written,
 ): Config {
   const lines = new LineCounter();
   const document = parseDocument(source, { lineCounter: lines, prettyErrors: false, stringKeys: true });
@@ -51,19 +53,18 @@ export function parseConfig(
   const unreadable = broken.length > 0 ? broken : aliasProblems(document, lineAt);
   if (unreadable.length > 0) throw new ConfigError(file, unreadable);
 
-  const result = configSchema.safeParse(complete(toValue(document, file)), { error: issueMessage });
-  if (result.success) return result.data;
-  const problems = result.error.issues.flatMap((issue) => {
+  const problems: ConfigProblem[] = [];
+  const problem: Problem = (path, message) => {
+    problems.push({ path: pathText(path), ...lineAt(offsetOf(document, path)), message });
+  };
+  const whole = complete(toValue(document, file), problem);
+  const result = configSchema.safeParse(whole, { error: issueMessage });
+  if (result.success && problems.length === 0) return result.data;
+  for (const issue of result.error?.issues ?? []) {
     const keys =
       issue.code === "unrecognized_keys" ? issue.keys.map((key) => [...issue.path, key]) : [issue.path];
-    return keys.map(
-      (path): ConfigProblem => ({
-        path: pathText(path),
-        ...lineAt(offsetOf(document, path)),
-        message: issue.message,
-      }),
-    );
-  });
+    for (const path of keys) problem(path, issue.message);
+  }
   throw new ConfigError(
     file,
     problems.sort((a, b) => (a.line ?? 0) - (b.line ?? 0)),

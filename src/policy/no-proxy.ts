@@ -16,6 +16,8 @@ import { type DestinationPattern, parseDestinationPattern } from "./destination-
 import { parseIp } from "./ip-network.js";
 
 export interface NoProxy {
+  /** As they were written. */
+  readonly entries: readonly string[];
   readonly all: boolean;
   /** As those of a rule's `to`, with their texts. None of them is a protected destination by its name. */
   readonly patterns: readonly DestinationPattern[];
@@ -23,16 +25,12 @@ export interface NoProxy {
 
 /** @throws UsageError (BAD_NETWORK, BAD_DESTINATION) that names the entry */
 export function parseNoProxy(text: string): NoProxy {
-  const entries = noProxyEntries(text);
+  const entries = text.split(/[,\s]+/).filter((entry) => entry !== "");
   return {
+    entries,
     all: entries.includes("*"),
     patterns: entries.filter((entry) => entry !== "*").flatMap(patternsOf),
   };
-}
-
-/** The entries of a list, as they are written. */
-export function noProxyEntries(text: string): string[] {
-  return text.split(/[,\s]+/).filter((entry) => entry !== "");
 }
 
 function patternsOf(entry: string): DestinationPattern[] {

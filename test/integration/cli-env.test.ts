@@ -1,7 +1,14 @@
-/** What is tested: `gssocks env`, by the shells that read it: what they set, that nothing in it is run, and --unset. */
+/**
+ * What is tested: `gssocks env`, by the shells that read it: what they set, that nothing in it is run, and --unset; what it takes
+ * from a forwarder's configuration.
+ */
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
+import { stringify } from "yaml";
 import { gssocks } from "../support/gssocks.js";
+import { scratch } from "../support/identd.js";
 import { run, runToEnd } from "../support/processes.js";
 
 const NAMES = ["http_proxy", "https_proxy", "all_proxy", "no_proxy"].flatMap((name) => [
@@ -63,6 +70,28 @@ for (const [shell, language] of [
     assert.deepEqual(await seen(shell, `${text}\n${gone}`), {});
   });
 }
+
+test("from the forwarder's configuration: its address, and its list beside this host", async (t) => {
+  const file = path.join(await scratch(t), "forward.yaml");
+  const direct = [".example.test", "10.0.0.0/8"];
+  const table: [listeners: object[], at: string][] = [
+    [
+      [{ address: "unix:/run/a" }, { address: "127.0.0.1:1", http: false }, { address: "*:2", owners: null }],
+      "[::1]:2",
+    ],
+    [[{ address: "systemd:proxy" }, { address: "127.0.0.1:0" }], "127.0.0.1:1081"],
+  ];
+  for (const [listeners, at] of table) {
+    writeFileSync(file, stringify({ listeners, direct, upstreams: { proxy: { proxies: ["p.test:1080"] } } }));
+    const seenBy = async (...more: string[]) => seen("sh", await printed("--config", file, ...more));
+    assert.deepEqual(await seenBy(), expected(at, "localhost,127.0.0.0/8,::1,.example.test,10.0.0.0/8"));
+    assert.deepEqual(await seenBy("--listen", "[::1]:3", "--direct", "*"), expected("[::1]:3", "*"));
+  }
+  writeFileSync(file, stringify({ direct: ["a..test"] }));
+  const { code, stdout, stderr } = await gssocks(["env", "--config", file]);
+  assert.deepEqual([code, stdout], [2, ""]);
+  assert.match(stderr, /forward\.yaml:2: direct\[0\]: expected an address, a network, a name/);
+});
 
 test("everywhere is no place to connect to", async () => {
   assert.match(await printed("--listen", "*:1081"), /http_proxy='http:\/\/\[::1\]:1081'/);

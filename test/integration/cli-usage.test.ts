@@ -10,6 +10,7 @@ import { test } from "node:test";
 import { gssocks } from "../support/gssocks.js";
 
 const PROXY = ["--proxy", "localhost:1080"];
+const CAROL = ["--user", "carol", "--password-file", "/dev/null"];
 
 const badCommandLines: readonly [args: string[], says: RegExp][] = [
   [[], /Usage: gssocks .*connect.*serve|Usage: gssocks .*serve.*connect/s],
@@ -17,10 +18,9 @@ const badCommandLines: readonly [args: string[], says: RegExp][] = [
   [["serve"], /required option '-c, --config <file>' not specified/],
   [["serve", "--config"], /argument missing/],
   [["serve", "--config", "x", "--nosuch"], /unknown option '--nosuch'/],
-  [["forward"], /the command line: expected --proxy or --config/],
   [
-    ["forward", "--proxy", "localhost"],
-    /upstreams\.proxy\.proxies\[0\].*expected a name or an address, and a port/s,
+    ["connect", "db.example.test", "5432", "--proxy", "192.0.2.1:1080", ...CAROL],
+    /in clear to 192\.0\.2\.1: add --tls, or say --send-clear-text-password/,
   ],
   [["connect", "db.example.test", "5432"], /required option '-p, --proxy <host:port>' not specified/],
   [["connect", "db.example.test", ...PROXY], /missing required argument 'port'/],
@@ -45,7 +45,6 @@ const badCommandLines: readonly [args: string[], says: RegExp][] = [
   [["connect", "db.example.test", "5432", ...PROXY, "--user", "carol"], /needs --user and --password-file/],
   [["connect", "db.example.test", "5432", ...PROXY, "--user", ""], /--user.*1 to 255 octets/],
   [["connect", "db.example.test", "5432", ...PROXY, "--password-file", "/no"], /--password-file.*ENOENT/],
-  [["forward"], /expected --proxy or --config/],
 ];
 
 test("a bad command line", async (t) => {
