@@ -10,7 +10,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { type TestContext, test } from "node:test";
 import { Credential, connect, type ProxyStream } from "../../src/index.js";
-import { renderedExample } from "../support/kubernetes.js";
+import { kubectl, renderedExample } from "../support/kubernetes.js";
 import { inNetworkNamespace } from "../support/network-namespace.js";
 import { echo, Origin } from "../support/origin.js";
 import { Pod } from "../support/pod.js";
@@ -25,6 +25,9 @@ const NETWORK = {
   ip: [`addr add ${POD}/24 dev lo`, `addr add ${DATABASE.address}/32 dev lo`],
   hosts: { [SERVICE]: [POD], [DATABASE.name]: [DATABASE.address] },
 };
+
+// Where there is a network.
+await kubectl();
 
 inNetworkNamespace(import.meta.url, NETWORK, () => {
   test("the example, as a pod", async (t) => {

@@ -1,7 +1,6 @@
 /** A real DNS server (dnsmasq) for names the test makes up; it asks nobody else. */
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { userInfo } from "node:os";
 import type { TestContext } from "node:test";
 import { start } from "./processes.js";
 
@@ -28,12 +27,12 @@ export async function startDnsServer(
 ): Promise<DnsServer> {
   const { address, port } = at ?? (await free());
   const args = [
-    "--keep-in-foreground",
-    "--log-facility=-",
+    // In the foreground, with its log on standard error, and as ourselves: its own user comes with another package, and a
+    // user namespace lets nobody change groups.
+    "--no-daemon",
+    "--log-facility=/dev/null",
     "--conf-file=/dev/null",
     "--pid-file",
-    // As ourselves: its own user comes with another package.
-    `--user=${userInfo().username}`,
     `--listen-address=${address}`,
     "--bind-interfaces",
     `--port=${port}`,

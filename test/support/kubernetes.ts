@@ -48,14 +48,19 @@ export class Manifest {
   }
 }
 
+/** Its path; it is fetched on first use, for which there has to be a network. */
+export async function kubectl(): Promise<string> {
+  const { stdout } = await run(path.join(ROOT, "scripts/fetch-kubectl.sh"), [], { timeoutMs: 110_000 });
+  return stdout.trim();
+}
+
 /** packaging/kubernetes/example, as it is, with a keytab beside it as docs/kubernetes.md has it. */
 export async function renderedExample(t: TestContext, keytab: string): Promise<Manifest> {
   const dir = await mkdtemp(path.join(tmpdir(), "kubernetes-"));
   t.after(() => rm(dir, { recursive: true }));
   await cp(path.join(ROOT, "packaging/kubernetes"), dir, { recursive: true });
   await cp(keytab, path.join(dir, "example/krb5.keytab"));
-  const fetched = await run(path.join(ROOT, "scripts/fetch-kubectl.sh"), [], { timeoutMs: 110_000 });
-  const { stdout } = await run(fetched.stdout.trim(), ["kustomize", path.join(dir, "example")]);
+  const { stdout } = await run(await kubectl(), ["kustomize", path.join(dir, "example")]);
   return new Manifest(
     parseAllDocuments(stdout, { version: "1.1" }).map((each) => each.toJS() as KubernetesObject),
   );
