@@ -17,7 +17,7 @@ import type { ClientFacts } from "./client-facts.js";
 import { clientLost } from "./client-lost.js";
 import type { ConnectionOptions } from "./connection.js";
 import { Deadline } from "./deadline.js";
-import { sayFarewell } from "./farewell.js";
+import { endLater, endSoon, sayFarewell } from "./farewell.js";
 import {
   type Answer,
   authenticationRequired,
@@ -123,7 +123,7 @@ export class HttpConnection {
   /** Ends all at once. */
   abort(error: GssocksError): void {
     this.#last = true;
-    if (this.#session?.fail(error)) return;
+    if (this.#session?.fail(error)) return endLater(this.#socket);
     this.#finish(error);
     this.#asked = null;
     reset(this.#socket);
@@ -132,7 +132,7 @@ export class HttpConnection {
   /** The session at hand goes on, no further one begins. */
   retire(): void {
     this.#last = true;
-    if (this.#session === null) this.#socket.destroySoon();
+    if (this.#session === null) endSoon(this.#socket);
   }
 
   #parse(): void {
@@ -176,7 +176,7 @@ export class HttpConnection {
     }
     const silent = this.#session === null || this.#challenged;
     this.#finish(this.#unanswered ?? error);
-    return silent ? this.#socket.destroySoon() : this.#farewell(failure(error));
+    return silent ? endSoon(this.#socket) : this.#farewell(failure(error));
   }
 
   /** What came is no HTTP, or ended in the middle. */
@@ -214,7 +214,8 @@ export class HttpConnection {
   async #serve(asked: Asked): Promise<void> {
     this.#asked = asked;
     try {
-      const session = await this.#begin();
+      const session = await this.#begin(asked);
+      if (session === null) return;
       const target = readRequest(asked.request);
       if (target.kind === "origin") return this.#answerItself(asked, target.path);
       const known = await this.#identify(session, asked);
@@ -227,12 +228,14 @@ export class HttpConnection {
     }
   }
 
-  /** The session that a request goes on with, or another one. */
-  async #begin(): Promise<HttpSession> {
+  /** The session that a request goes on with, or another one; null where nobody waits for it any more. */
+  async #begin(asked: Asked): Promise<HttpSession | null> {
     if (this.#session !== null) return this.#session;
     const { audit, observer } = this.#options;
     const full = audit.full === null ? null : { limit: "audit.queue", reason: audit.full };
     const quota = full ?? (await this.#follow(false));
+    // Whoever left meanwhile has no session that somebody would end.
+    if (this.#asked !== asked) return null;
     if (!(quota instanceof SessionQuota)) {
       const code = full === null ? "LIMIT_REACHED" : "AUDIT_FULL";
       observer({ type: "connection-refused", client: this.#first.origin.client, code, ...quota });
@@ -310,6 +313,7 @@ export class HttpConnection {
     // What it takes is given back at its end, and not at the connection's.
     if (record.quota === this.#quota) {
       const quota = await this.#follow(true);
+      if (this.#asked !== asked) return;
       if (quota instanceof SessionQuota) record.quota = quota;
     }
     await session.open(target.dst, asker);
@@ -374,7 +378,7 @@ export class HttpConnection {
     this.#session = null;
     this.#deadline.set(this.#options.timeouts.handshake, "HANDSHAKE_TIMEOUT", "no further request within");
     // Of a response that said so, Node closes the connection itself.
-    if (this.#last && asked.response?.writableFinished) this.#socket.destroySoon();
+    if (this.#last && asked.response?.writableFinished) endSoon(this.#socket);
     this.#next();
   }
 

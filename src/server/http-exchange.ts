@@ -20,6 +20,7 @@ import { Deadlines } from "../relay/deadlines.js";
 import { flow } from "../relay/flow.js";
 import { ProtectedStream } from "../relay/protected-stream.js";
 import { clientLost } from "./client-lost.js";
+import { endSoon } from "./farewell.js";
 import { interim } from "./http-answer.js";
 import { MAX_HEAD } from "./http-parser.js";
 import { asError } from "./internal-error.js";
@@ -98,7 +99,8 @@ export class HttpExchange implements Carrier {
     const { destination, request, response } = this.#options;
     // What is left of a body that nobody wants.
     request.resume();
-    if (error === null) this.#origin.destroySoon();
+    // An origin that has answered need not have read all that it was sent, and never may.
+    if (error === null) endSoon(this.#origin);
     else {
       reset(destination);
       this.#origin.destroy();

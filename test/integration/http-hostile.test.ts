@@ -7,10 +7,12 @@
  */
 import assert from "node:assert/strict";
 import { once } from "node:events";
-import type { Socket } from "node:net";
+import { connect, type Socket } from "node:net";
 import { test } from "node:test";
 import { HttpOrigin } from "../support/http-origin.js";
 import { HttpWire, type Received } from "../support/http-wire.js";
+import { scratch } from "../support/identd.js";
+import { sockets, until } from "../support/kernel.js";
 import { ending, Origin } from "../support/origin.js";
 import { proxiedRealm } from "../support/proxied-realm.js";
 import type { LogLine } from "../support/proxy.js";
@@ -180,6 +182,23 @@ test("hostile HTTP", async (t) => {
     }
   });
 
+  await t.test("an origin that answers and reads no more does not keep its connection", async (t) => {
+    const raw = await Origin.start((socket) => {
+      socket.once("data", () => socket.pause().write(head("HTTP/1.1 200 OK", "Content-Length: 0")));
+    });
+    t.after(() => raw.stop());
+    const open = sockets(proxy.pid);
+    for (let each = 0; each < 3; each += 1) {
+      const wire = await HttpWire.connect(proxy.port);
+      const length = `Content-Length: ${1 << 26}`;
+      wire.send([`POST http://127.0.0.1:${raw.port}/ HTTP/1.1`, "Host: a", length], Buffer.alloc(1 << 24));
+      assert.equal((await wire.receive()).status, 200);
+      wire.client.socket.destroy();
+      assert.equal((await recordOf(wire)).destination, `127.0.0.1:${raw.port}`);
+    }
+    await until("they are closed", () => sockets(proxy.pid) <= open);
+  });
+
   await t.test("a client that does not read stops the origin, and is cut off in the end", async () => {
     let written = 0;
     const endless = await Origin.start((socket) => {
@@ -294,6 +313,35 @@ test("hostile HTTP", async (t) => {
     assert.equal((await wire.ask([get, "Host: a"])).status, 200);
     wire.client.socket.end();
   });
+});
+
+test("a client that does not read what the proxy itself answers is let go", async (t) => {
+  // Of a Unix socket the kernel keeps little that is not read.
+  const path = `${await scratch(t)}/proxy`;
+  const { proxy } = await proxiedRealm(t, {
+    listeners: [{ address: `unix:${path}`, methods: ["none"], http: true }],
+    timeouts: { handshake: "2s", drain: "1h" },
+    penalties: PENALTIES,
+    log: { level: "info" },
+  });
+  const open = sockets(proxy.pid);
+  const client = connect({ path }).pause();
+  t.after(() => client.destroy());
+  client.on("error", () => {});
+  await once(client, "connect");
+  const denied = "GET http://192.0.2.1/ HTTP/1.1\r\nHost: a\r\n\r\n";
+  client.write(denied);
+  await proxy.audit();
+  let gone = false;
+  const letGo = until("it is let go", () => sockets(proxy.pid) <= open).then(() => {
+    gone = true;
+  });
+  // No more than may wait; after so many that the answers have no room any more it is not heard either.
+  for (let asked = 11; !gone; asked += 10) {
+    client.write(denied.repeat(10));
+    await until("they are answered", () => gone || proxy.audits().length >= asked);
+  }
+  await letGo;
 });
 
 async function received(socket: Socket, text: string): Promise<void> {
