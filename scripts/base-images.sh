@@ -16,6 +16,14 @@ quietly() {
   }
 }
 
+# Not anew without need: an image that is imported again is another one to the cache of builds.
+provide() { # IMAGE TAR
+  local id
+  id=$(stat -c %Y.%s "$2")
+  [[ $(docker image inspect --format '{{.Comment}}' "$1" 2>/dev/null) == "$id" ]] ||
+    docker import --message "$id" - "$1" <"$2" >/dev/null
+}
+
 debian() {
   if [[ ! -e $cache/debian.tar ]]; then
     scripts/unpack-debian.sh "$work/tools" trixie mmdebstrap
@@ -27,12 +35,16 @@ Suites: trixie trixie-updates
 Components: main
 Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
 SOURCES
-    PATH=$work/tools/usr/bin:$PATH quietly mmdebstrap --mode=root --variant=minbase \
+    # In memory, and as in the official images without waiting for disks: a container's build starts anew where it is cut off.
+    # shellcheck disable=SC2016
+    PATH=$work/tools/usr/bin:$PATH TMPDIR=$work/memory quietly unshare --mount bash -euc '
+      mkdir "$TMPDIR" && mount -t tmpfs tmpfs "$TMPDIR" && exec "$@"' - \
+      mmdebstrap --mode=root --variant=minbase --dpkgopt=force-unsafe-io \
       --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
       --dpkgopt='path-exclude=/usr/share/locale/*' trixie "$work/debian.tar" "$work/debian.sources"
     mv "$work/debian.tar" "$cache/debian.tar"
   fi
-  docker import - "$1" <"$cache/debian.tar" >/dev/null
+  provide "$1" "$cache/debian.tar"
 }
 
 node_and_npm() {
@@ -48,7 +60,7 @@ node_and_npm() {
     tar -C "$work/node" --owner=0 --group=0 -cf "$work/node.tar" usr
     mv "$work/node.tar" "$cache/node.tar"
   fi
-  docker import - "$1" <"$cache/node.tar" >/dev/null
+  provide "$1" "$cache/node.tar"
 }
 
 debian "$1" &

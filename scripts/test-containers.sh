@@ -18,12 +18,17 @@ if [[ ${GSSOCKS_CONTAINERS_STAGE:-} == "" ]]; then
   exit "$status"
 fi
 
-# A project, images and a network of its own, whatever else the engine does.
+# A project, images and networks of its own, whatever else the engine does.
 export COMPOSE_PROJECT_NAME=gssocks-test-$$ GSSOCKS_TAG=test-$$ COMPOSE_FILE=docker-compose.yml:test/containers/override.yaml
-export COMPOSE_PROFILES=client,cluster,observe BUILDX_GIT_INFO=0
-work=$(mktemp -d .cache/containers.XXXXXX)
+export COMPOSE_PROFILES=client,ad,ad-client,heimdal,heimdal-client,cluster,observe BUILDX_GIT_INFO=0
+# One service for each image that is built.
+built=(kdc proxy origin client ad-kdc heimdal-kdc socks prometheus)
+work=$(mktemp -d)
 clean_up() {
-  docker compose --progress quiet down --volumes --rmi local --timeout 0 >"$work/down.log" 2>&1 || cat "$work/down.log" >&2
+  {
+    docker compose --progress quiet down --volumes --timeout 0
+    docker images --quiet --filter "reference=*:$GSSOCKS_TAG" | sort -u | xargs --no-run-if-empty docker image rm --force
+  } >"$work/down.log" 2>&1 || cat "$work/down.log" >&2
   rm -rf "$work"
 }
 trap clean_up EXIT
@@ -33,7 +38,18 @@ trap 'exit 143' TERM
 step() {
   echo "containers: $1 ($SECONDS s)"
 }
+tests=()
+for file in test/containers/*.test.mjs; do
+  if [[ $# -eq 0 ]]; then tests+=("$file"); fi
+  for text in "$@"; do if [[ $file == *"$text"* ]]; then tests+=("$file"); fi; done
+done
+[[ ${#tests[@]} -gt 0 ]] || {
+  echo "containers: no file of test/containers has a name with $*" >&2
+  exit 2
+}
 if [[ -n ${GSSOCKS_ENGINE_WORK:-} ]]; then
+  # Nobody else's are there.
+  GSSOCKS_TAG=test
   step "making base images"
   export DEBIAN_IMAGE=gssocks-base/debian NODE_IMAGE=gssocks-base/node
   scripts/base-images.sh "$DEBIAN_IMAGE" "$NODE_IMAGE"
@@ -45,25 +61,20 @@ if [[ -e $authorities ]]; then
   export BUILD_CA=$work/ca.crt
 fi
 step "building images"
-docker compose --progress plain build >"$work/build.log" 2>&1 || {
+docker compose --progress plain build "${built[@]}" >"$work/build.log" 2>&1 || {
   tail -n 60 "$work/build.log" >&2
   exit 1
 }
 step "bringing the project up"
-docker compose --progress quiet up --wait kdc proxy origin || {
+docker compose --progress quiet up --wait --wait-timeout 300 kdc proxy origin || {
   docker compose ps --all
   docker compose logs --no-color --tail 40
   exit 1
 }
 step "testing"
-tests=()
-for file in test/containers/*.test.mjs; do
-  if [[ $# -eq 0 ]]; then tests+=("$file"); fi
-  for text in "$@"; do if [[ $file == *"$text"* ]]; then tests+=("$file"); fi; done
-done
 status=0
 # One file after the other: some of them stop what others need.
-node --test --test-concurrency=1 --test-timeout=120000 --test-reporter=spec "${tests[@]}" || status=$?
+node --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec "${tests[@]}" || status=$?
 if [[ $status != 0 ]]; then docker compose logs --no-color --tail 40 >&2; fi
 step "done"
 exit "$status"
