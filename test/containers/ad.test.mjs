@@ -11,7 +11,7 @@ test("docker compose run ad-client demo", async () => {
 });
 
 test("docker compose run ad-client test", async () => {
-  assertPassed(await clientOf("ad-client", "test", "path", "refused"));
+  assertPassed(await clientOf("ad-client", "test", "test/"));
 });
 
 test("the keys that samba-tool gives away are of AES, of the proxy's services alone", async () => {

@@ -17,14 +17,37 @@ async function relaying() {
 }
 
 test("all that one proxy does is there under the common name, and both do it", async () => {
-  assertPassed(
-    await client("env", "PROXY=socks.example.test", "/opt/client/entry.sh", "test", "path", "refused"),
-  );
+  assertPassed(await client("env", "PROXY=socks.example.test", "/opt/client/entry.sh", "test", "test/"));
   for (const service of PROXIES) {
     const sessions = (await logOf(service)).filter(({ type }) => type === "session");
     assert.ok(sessions.length > 0, `${service} had none`);
     const names = new Set(sessions.map(({ targetName }) => targetName).filter((name) => name !== null));
     assert.deepEqual([...names], ["rcmd/socks.example.test@EXAMPLE.TEST"]);
+  }
+});
+
+test("all clients have HAProxy's address: what one of them does wrong keeps nobody out", async () => {
+  const garbage = `
+    for round in {1..12}; do
+      exec 3<>/dev/tcp/socks.example.test/1080 && printf 'no SOCKS at all' >&3 && cat <&3 >/dev/null 2>&1
+      exec 3>&-
+    done
+    printf 'GET / HTTP/1.0\\r\\n\\r\\n' >request
+    echo alice-password | kinit alice >/dev/null
+    for round in {1..2}; do
+      gssocks connect origin.example.test 80 --proxy socks.example.test:1080 <request | grep -a -m 1 '^HTTP'
+    done`;
+  assert.equal(await client("bash", "-o", "pipefail", "-ec", garbage), "HTTP/1.1 200 OK\r\n".repeat(2));
+  const { NetworkSettings: settings } = await inspect("socks");
+  const addresses = Object.values(settings.Networks).map(({ IPAddress: address }) => address);
+  for (const service of PROXIES) {
+    const sources = (await logOf(service))
+      .filter(({ type }) => type === "session")
+      .map(({ client: source }) => source);
+    assert.ok(
+      sources.length > 0 &&
+        sources.every((source) => addresses.some((address) => source.startsWith(`${address}:`))),
+    );
   }
 });
 

@@ -36,7 +36,7 @@ test("what the server's user may write is next to nothing", async () => {
   assert.deepEqual(paths.sort(), ["/run/gssocks", "/run/lock", "/tmp", "/var/tmp"]);
 });
 
-test("each service, those of the profiles too, is to run with as little as these", async () => {
+test("each service, those of the profiles too, is to run with no more than this", async () => {
   const { services } = JSON.parse(await compose("config", "--format", "json"));
   for (const [name, service] of Object.entries(services)) {
     const { init, read_only, cap_drop, cap_add, security_opt, privileged, pids_limit, mem_limit } = service;
