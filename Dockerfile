@@ -36,7 +36,19 @@ RUN npm run build:ts && find dist -name '*.map' -delete
 RUN { ldd build/Release/gssocks.node | sed -n 's/.* => \([^ ]*\) .*/\1/p' | xargs -n 1 realpath | xargs dpkg-query -S | cut -d : -f 1; \
     dpkg-query -W -f '${binary:Package} ${db:Status-Status}\n' 'libipsec-mb[0-9]*' 2>/dev/null | sed -n 's/ installed$//p'; } \
   | sed 's/:.*//' | sort -u >runtime-packages
-# And of npm: not what built it.
+
+# --- for docker-compose.yml: the integration tests
+FROM build AS suite
+COPY krb5-testenv krb5-testenv
+COPY test test
+COPY scripts/run-tests.mjs scripts/
+RUN node_modules/.bin/tsc && find dist -name '*.map' -delete \
+  && rm -rf build node_modules/@biomejs node_modules/typescript node_modules/@typescript node_modules/@types \
+  && mkdir /opt/suite && mv package.json binding-options.cjs node_modules dist krb5-testenv scripts test /opt/suite/ \
+  && ln -s /opt/gssocks/build /opt/suite/build
+
+# --- what gssocks is: of npm not what built it
+FROM build AS product
 RUN npm uninstall --ignore-scripts --no-audit --no-fund cmake-js node-addon-api \
   && npm prune --omit=dev --ignore-scripts --no-audit --no-fund \
   && mkdir -p /opt/gssocks/build/Release \
@@ -55,7 +67,7 @@ RUN apt-get update \
   && useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin gssocks \
   && install -d -o gssocks -g gssocks -m 700 /run/gssocks
 COPY --from=node /usr/local/bin/node /usr/local/bin/node
-COPY --from=build /opt/gssocks /opt/gssocks
+COPY --from=product /opt/gssocks /opt/gssocks
 RUN ln -s /opt/gssocks/dist/src/cli/main.js /usr/local/bin/gssocks && gssocks mechs
 
 # --- for docker-compose.yml: who has tickets
@@ -63,11 +75,12 @@ FROM runtime AS client
 # Of the backports, for curl: the release's own can't do SOCKS5 with GSS-API.
 RUN sed -i 's/^Suites: trixie trixie-updates$/& trixie-backports/' /etc/apt/sources.list.d/*debian.sources \
   && apt-get update \
-  && apt-get install --yes --no-install-recommends krb5-user openssh-client \
+  && apt-get install --yes --no-install-recommends krb5-user krb5-kdc krb5-admin-server openssh-client \
   && apt-get install --yes --no-install-recommends --target-release trixie-backports curl \
   && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
   && usermod --login alice --home /home/alice --shell /bin/bash gssocks \
   && mkdir -p /opt/client/node_modules && ln -s /opt/gssocks /opt/client/node_modules/gssocks
+COPY --from=suite /opt/suite /opt/suite
 COPY containers/client /opt/client
 COPY test/containers/inside /opt/client/test
 ENV KRB5_CONFIG=/realm/krb5.conf KRB5CCNAME=FILE:/tmp/ticket HOME=/tmp

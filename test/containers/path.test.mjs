@@ -8,8 +8,23 @@ test("docker compose run client demo", async () => {
   assert.match(shown, /\ndemo: all of it worked: .*\n$/);
 });
 
-test("docker compose run client test", async (t) => {
-  t.diagnostic(`${assertPassed(await client("test"))} tests inside`);
+test("docker compose run client test: the project's", async (t) => {
+  t.diagnostic(`${assertPassed(await client("test", "test/"))} tests inside`);
+});
+
+// Some of them, for the time that they take; `client test` runs all that can be run in there.
+const INTEGRATION = [
+  "cli-connect",
+  "cross-realm",
+  "half-close",
+  "keytab-rotation",
+  "protection-levels",
+  "shutdown",
+  "spnego",
+];
+test("docker compose run client test: integration tests", async (t) => {
+  const report = await client("test", ...INTEGRATION.map((name) => `integration/${name}`));
+  t.diagnostic(`${assertPassed(report)} tests inside`);
 });
 
 test("all of it is in the audit trail", async () => {
