@@ -25,6 +25,16 @@ test("steps", async (t) => {
     assert.match(stdout, /\nNOT RUN: two; passed: one\n$/);
   });
 
+  await t.test("a function may say why it could not be run", async () => {
+    const { code, stdout } = await run(
+      "one() { reason='no engine'; return 77; }",
+      "step one one",
+      "step two false",
+    );
+    assert.equal(code, 1);
+    assert.match(stdout, /\nFAILED: two; NOT RUN: one \(no engine\)\n$/);
+  });
+
   await t.test("one failed, and the next is run all the same", async () => {
     const { code, stdout } = await run("step one false", "step two bash -c 'exit 77'", "step three true");
     assert.equal(code, 1);
