@@ -168,7 +168,7 @@ export class GssapiExchange {
       kerberos: isKerberos(mechanism),
       mechanism: mechanismName(mechanism),
       acceptor,
-      ...(bound && bindings !== null ? { channelBindings: typeOf(bindings) } : {}),
+      channelBindings: bound && bindings !== null ? typeOf(bindings) : null,
     };
     return { complete: true, token: output, identity };
   }

@@ -13,7 +13,7 @@ export interface Identity {
   /** GSS-API: our own name the initiator asked for, `rcmd/proxy.example.test@EXAMPLE.TEST`. */
   readonly acceptor: string | null;
   /** GSS-API: the type of the channel bindings that the context is bound with; absent where it is not. */
-  readonly channelBindings?: string;
+  readonly channelBindings?: string | null;
 }
 
 /** Somebody whom no mechanism vouches for. */

@@ -12,13 +12,13 @@ export interface CarrierOptions {
   /** Between us and the client. */
   protection: MessageProtection;
   /** Between us and the destination, which is an upstream then. */
-  destinationProtection?: MessageProtection;
+  destinationProtection?: MessageProtection | undefined;
   /** To be written to the client first, as it is. */
   reply: Buffer;
   /** Plain octets from the client that are already here; they go first. */
   rest: Buffer;
   /** The same from the destination. */
-  early?: Buffer;
+  early?: Buffer | undefined;
   /** Milliseconds without an octet in either direction; Infinity for no limit. */
   idleTimeout: number;
   /** Milliseconds in all; Infinity for no limit. */

@@ -3,7 +3,7 @@
  * the one before has failed or after 250 ms, and the first to answer wins. Node's own autoSelectFamily gives an address
  * up after that delay, which loses hosts that are merely slow; so the race is run here.
  */
-import { connect, type Socket } from "node:net";
+import { connect, type NetConnectOpts, type Socket } from "node:net";
 import { NetworkError } from "../errors.js";
 import { REP } from "../protocol/constants.js";
 import { SOCKET_OPTIONS } from "./socket-options.js";
@@ -85,8 +85,17 @@ export class Dialing {
     const address = this.#waiting.shift();
     if (address === undefined) return;
     const from = this.#localAddress(address);
-    const local = from === null ? {} : { localAddress: from };
-    const socket = connect({ ...SOCKET_OPTIONS, ...local, host: address, port: this.#port });
+    const { allowHalfOpen, noDelay, keepAlive, highWaterMark } = SOCKET_OPTIONS;
+    const options = {
+      allowHalfOpen,
+      noDelay,
+      keepAlive,
+      highWaterMark,
+      host: address,
+      port: this.#port,
+      localAddress: from ?? undefined,
+    };
+    const socket = connect(options as NetConnectOpts);
     this.#running.add(socket);
     const failed = (error: NodeJS.ErrnoException) => {
       this.#running.delete(socket);

@@ -128,7 +128,7 @@ export class Command {
   }
 
   /** For what CONNECT or BIND relays: the rule's where it has them, else the server's. */
-  bounds(): Pick<CarrierOptions, "idleTimeout" | "totalTimeout" | "upRates" | "downRates"> {
+  bounds(): Required<Pick<CarrierOptions, "idleTimeout" | "totalTimeout" | "upRates" | "downRates">> {
     const { idle, total } = this.#options.timeouts;
     const { up, down } = this.#record.quota.rates(this.#terms.bandwidth);
     return {
@@ -149,7 +149,8 @@ export class Command {
       throw name;
     }
     const judge = new Judge(this.#options, {
-      ...asking,
+      method: asking.method,
+      signal: asking.signal,
       client: async () => {
         const client = await asking.client();
         this.#record.known.localName = client.localName.name;
@@ -350,8 +351,8 @@ export class Command {
   /** None follows the session's own record. */
   #tellDecision(...[dst, outcome, untold = 0]: Decided): void {
     if (this.#closed) return;
-    const judged = { destination: formatEndpoint(dst), ...judgement(outcome) };
-    this.#options.observer({ type: "decision", record: this.#record.decided(judged, untold) });
+    const record = this.#record.decided(formatEndpoint(dst), judgement(outcome), untold);
+    this.#options.observer({ type: "decision", record });
   }
 
   #joined(destination: Socket, decision: Decision | undefined, method: AuthMethodName): void {

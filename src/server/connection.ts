@@ -332,14 +332,19 @@ export class Connection {
     const reply = Buffer.concat(this.#reply.buffers);
     this.#reply.release();
     const { through } = this.#command;
+    const { idleTimeout, totalTimeout, upRates, downRates } = this.#command.bounds();
     this.#carrier = carry({
       client: this.#handOver(),
       destination: this.#command.destination as Socket,
       protection: this.#protection ?? CLEAR,
       reply,
       rest,
-      ...(through === null ? {} : { destinationProtection: through.protection, early: through.early }),
-      ...this.#command.bounds(),
+      destinationProtection: through?.protection,
+      early: through?.early,
+      idleTimeout,
+      totalTimeout,
+      upRates,
+      downRates,
     });
     this.#relaying(this.#carrier);
   }

@@ -44,7 +44,8 @@ export function endedByLimit(session: { abort(error: LimitError): void }): (full
   return (full) => session.abort(new LimitError(full));
 }
 
-export interface Bound extends Place {
+export interface Bound {
+  readonly place: Place;
   readonly full: Full;
 }
 
@@ -74,7 +75,7 @@ export class Limits {
   async follow(source: string, counted: boolean): Promise<SessionQuota | Full> {
     const quota = new SessionQuota(this.#parts);
     const bounds = (scope: Scope) =>
-      counted ? [] : boundsOf(scope).filter(({ within }) => within !== undefined);
+      counted ? [] : boundsOf(scope).filter(({ place }) => place.within !== undefined);
     const full = await quota.join(this.#scopesOf(source), [], bounds);
     return full ?? quota;
   }
@@ -108,7 +109,7 @@ const COUNTED = {
 function boundFor(
   { whose, path, allowance }: Scope,
   name: keyof typeof COUNTED,
-  place: Partial<Place>,
+  placeOf: (key: string, most: number) => Place,
 ): Bound[] {
   const most = allowance[name];
   if (most === null) return [];
@@ -116,21 +117,30 @@ function boundFor(
   const suffix = whose === "" ? "" : ` ${whose}`;
   const limit = `${path}.${name}`;
   const reason = `${most} ${what}${suffix}, which is the limit (${limit})`;
-  return [{ key: `${key}${suffix}`, most, ...place, full: { limit, reason } }];
+  return [{ place: placeOf(`${key}${suffix}`, most), full: { limit, reason } }];
 }
+
+const held = (key: string, most: number): Place => ({ key, most });
+const aMinute = (key: string, most: number): Place => ({ key, most, within: MINUTE });
+
+/** Whoever has used them up waits for a hundredth to come back, and is not let in for every single octet. */
+const entry = (key: string, most: number): Place => ({
+  key,
+  most: most * (1 - ENTRY),
+  within: DAY * (1 - ENTRY),
+  amount: 0,
+});
 
 /** Octets that were carried, of those that the scope may carry in a day; none where it may carry any number. */
 export function spentBy(scope: Scope, amount: number): Bound[] {
-  return boundFor(scope, "bytesPerDay", { within: DAY, amount });
+  return boundFor(scope, "bytesPerDay", (key, most) => ({ key, most, within: DAY, amount }));
 }
 
 /** To be taken when a session joins: what is held until its end, and what is used up. */
 export function boundsOf(scope: Scope): Bound[] {
-  // Whoever has used them up waits for a hundredth to come back, and is not let in for every single octet.
-  const most = (scope.allowance.bytesPerDay ?? 0) * (1 - ENTRY);
   return [
-    ...boundFor(scope, "sessions", {}),
-    ...boundFor(scope, "sessionsPerMinute", { within: MINUTE }),
-    ...boundFor(scope, "bytesPerDay", { most, within: DAY * (1 - ENTRY), amount: 0 }),
+    ...boundFor(scope, "sessions", held),
+    ...boundFor(scope, "sessionsPerMinute", aMinute),
+    ...boundFor(scope, "bytesPerDay", entry),
   ];
 }

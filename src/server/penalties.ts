@@ -79,10 +79,7 @@ export class Penalties {
     const { least } = this.#options;
     const reason = `${source} is kept out for what it did before (penalties)`;
     return {
-      key: keyOf(source),
-      most: least,
-      within: least,
-      amount: 0,
+      place: { key: keyOf(source), most: least, within: least, amount: 0 },
       full: { limit: "penalties", reason },
     };
   }

@@ -5,7 +5,7 @@ import type { Carried } from "../relay/carrier.js";
 import type { Account, Accounts } from "./accounts.js";
 import { type Bound, boundsOf, type Full, type Scope, spentBy } from "./limits.js";
 import type { RateBook } from "./rate-book.js";
-import type { Place, Places } from "./shared-counts.js";
+import type { Places } from "./shared-counts.js";
 
 export interface SessionRates {
   readonly up: readonly Rate[];
@@ -52,9 +52,9 @@ export class SessionQuota implements Account {
     boundsIn: (scope: Scope) => Bound[] = boundsOf,
   ): Promise<Full | null> {
     const bounds = [...others, ...scopes.flatMap(boundsIn)];
-    const places = bounds.map(({ full: _, ...place }) => place);
+    const places = bounds.map(({ place }) => place);
     const missing = places.length === 0 ? null : await this.#places.take(places);
-    if (missing !== null) return bounds.find(({ key }) => key === missing.key)?.full ?? null;
+    if (missing !== null) return bounds.find(({ place }) => place.key === missing.key)?.full ?? null;
     const held = places.filter(({ within }) => within === undefined).map(({ key }) => key);
     // It ended while the others were asked.
     if (this.#ended) this.#places.release(held);
@@ -95,8 +95,8 @@ export class SessionQuota implements Account {
     if (amount <= 0) return;
     this.#spent += amount;
     const bounds = this.#scopes.flatMap((scope) => spentBy(scope, amount));
-    void this.#places.spend(bounds.map(({ full: _, ...place }): Place => place)).then((used) => {
-      const bound = bounds.find(({ key }) => key === used?.key);
+    void this.#places.spend(bounds.map(({ place }) => place)).then((used) => {
+      const bound = bounds.find(({ place }) => place.key === used?.key);
       if (bound !== undefined && !this.#ended) this.#usedUp(bound.full);
     });
   }

@@ -33,7 +33,7 @@ type Known = Pick<
   | "rep"
 >;
 
-type Judged = Pick<AuditDecision, "decision" | "destination" | "addresses" | "rule" | "code" | "reason">;
+type Judged = Pick<AuditDecision, "decision" | "addresses" | "rule" | "code" | "reason">;
 
 /** Where a refusal is a reply. */
 const REPLYING: ReadonlySet<ServerState> = new Set(["request", "socks4-request", "deciding", "binding"]);
@@ -142,7 +142,7 @@ export class SessionRecord {
   }
 
   /** @param untold of an association, how many decisions before this one have no record */
-  decided(judged: Judged, untold = 0): AuditDecision {
+  decided(destination: string, judged: Judged, untold = 0): AuditDecision {
     const { subject, known } = this;
     return {
       type: "decision",
@@ -159,7 +159,7 @@ export class SessionRecord {
       channelBindings: known.channelBindings,
       level: known.level,
       command: known.command,
-      destination: judged.destination,
+      destination,
       addresses: judged.addresses.slice(0, MAX_ADDRESSES),
       rule: judged.rule,
       decision: judged.decision,
