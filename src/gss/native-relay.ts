@@ -42,7 +42,8 @@ export interface RelayCarried {
   active: number;
 }
 
-const ends = new Map<number, RelayEnded>();
+/** By the relay's number. Not a Map, for what `server/open-list` says of a Set. */
+const ends: Record<number, RelayEnded> = {};
 let open = false;
 
 /** For sessions that carry bulk; the others have half as many. */
@@ -55,7 +56,7 @@ export function shareCores(processes: number): void {
 }
 
 function opened(): boolean {
-  open ||= native.openRelays?.(threads, (id, ...rest) => ends.get(id)?.(id, ...rest)) ?? false;
+  open ||= native.openRelays?.(threads, (id, ...rest) => ends[id]?.(id, ...rest)) ?? false;
   return open;
 }
 
@@ -96,8 +97,8 @@ export class NativeRelay {
   private constructor(id: number) {
     this.#id = id;
     this.done = new Promise((resolve) => {
-      ends.set(id, (_, end, side, detail, text, counts) => {
-        ends.delete(id);
+      ends[id] = (_, end, side, detail, text, counts) => {
+        delete ends[id];
         this.#last = counts;
         resolve({
           end: RELAY_ENDS[end] ?? "fault",
@@ -105,7 +106,7 @@ export class NativeRelay {
           detail,
           text,
         });
-      });
+      };
     });
   }
 

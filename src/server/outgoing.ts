@@ -16,32 +16,57 @@ export interface Owner {
 /** Whose connection it is; null for none of ours. */
 export type FindOwner = (local: TcpAddress, remote: TcpAddress) => Promise<Owner | null>;
 
+interface Entry {
+  readonly local: TcpAddress;
+  readonly remote: TcpAddress;
+  readonly owner: Owner;
+}
+
 /** Holds one entry for each connection that is open, so it is bounded as sessions are. */
 export class OutgoingConnections {
-  readonly #owners = new Map<string, Owner>();
+  /** By our port: connections that go to different places may share one. Not a Map, for what {@link OpenList} says of a Set. */
+  readonly #byPort: Record<number, Entry[]> = {};
 
   /**
    * To be called as soon as the connection is there: the destination may ask at once.
    * @returns takes the entry out again, when the socket has closed
    */
   add(local: TcpAddress, remote: TcpAddress, owner: Owner): () => void {
-    const key = keyOf(local, remote);
-    this.#owners.set(key, owner);
-    return () => {
-      // The system may have given the ports to another connection since.
-      if (this.#owners.get(key) === owner) this.#owners.delete(key);
-    };
+    const entry = { local: plain(local), remote: plain(remote), owner };
+    // The system may have given the ports away again before an end that comes late.
+    const before = this.#entry(entry.local, entry.remote);
+    if (before !== undefined) this.#delete(before);
+    this.#byPort[local.port] ??= [];
+    this.#byPort[local.port]?.push(entry);
+    return () => this.#delete(entry);
   }
 
   find(local: TcpAddress, remote: TcpAddress): Owner | null {
-    return this.#owners.get(keyOf(local, remote)) ?? null;
+    return this.#entry(plain(local), plain(remote))?.owner ?? null;
   }
 
   get size(): number {
-    return this.#owners.size;
+    return Object.values(this.#byPort).flat().length;
+  }
+
+  #entry(local: TcpAddress, remote: TcpAddress): Entry | undefined {
+    return this.#byPort[local.port]?.find((each) => isSame(each.local, local) && isSame(each.remote, remote));
+  }
+
+  #delete(entry: Entry): void {
+    const { port } = entry.local;
+    const entries = this.#byPort[port] ?? [];
+    const at = entries.indexOf(entry);
+    if (at === -1) return;
+    if (entries.length === 1) delete this.#byPort[port];
+    else entries.splice(at, 1);
   }
 }
 
-function keyOf(local: TcpAddress, remote: TcpAddress): string {
-  return [local, remote].map(({ address, port }) => `${plainAddress(address)} ${port}`).join(" ");
+function plain({ address, port }: TcpAddress): TcpAddress {
+  return { address: plainAddress(address), port };
+}
+
+function isSame(one: TcpAddress, other: TcpAddress): boolean {
+  return one.port === other.port && one.address === other.address;
 }

@@ -1,6 +1,7 @@
 import type { GssocksError } from "../errors.js";
 import type { ServerState } from "../protocol/server-state.js";
 import type { Octets } from "./octets.js";
+import { OpenList } from "./open-list.js";
 import type { SessionInfo } from "./session-info.js";
 
 export interface Progress extends Octets {
@@ -29,18 +30,18 @@ export function stateOf(state: ServerState): Progress["state"] {
 
 /** The open sessions. */
 export class Sessions {
-  readonly #open = new Set<Session>();
+  readonly #open = new OpenList<Session>();
 
   get size(): number {
     return this.#open.size;
   }
 
   get progress(): Progress[] {
-    return [...this.#open].map(({ progress }) => progress).filter((each) => each !== null);
+    return this.all.map(({ progress }) => progress).filter((each) => each !== null);
   }
 
   get all(): Session[] {
-    return [...this.#open];
+    return this.#open.all();
   }
 
   list(): SessionInfo[] {
@@ -65,14 +66,13 @@ export class Sessions {
   }
 
   add(session: Session): void {
-    this.#open.add(session);
-    void session.done.then(() => this.#open.delete(session));
+    void session.done.then(this.#open.add(session));
   }
 
   /** Waits until all have ended, for `timeout` ms at most; those that are left are ended with `reason`. */
   async drain(timeout: number, reason: GssocksError): Promise<void> {
     this.retire();
-    const all = Promise.all([...this.#open].map((session) => session.done));
+    const all = Promise.all(this.all.map((session) => session.done));
     let timer: NodeJS.Timeout | undefined;
     const deadline = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, timeout);
@@ -85,10 +85,10 @@ export class Sessions {
 
   /** Of those that are open nothing further begins. */
   retire(): void {
-    for (const session of this.#open) session.retire();
+    for (const session of this.all) session.retire();
   }
 
   abortAll(reason: GssocksError): void {
-    for (const session of this.#open) session.abort(reason);
+    for (const session of this.all) session.abort(reason);
   }
 }
