@@ -5,6 +5,7 @@ import type { LogLevel } from "../observability/logger.js";
 import { startAuditTrail } from "./audit-trail.js";
 import { servedSocket } from "./control-path.js";
 import { foreground, type LogFormat } from "./foreground.js";
+import { forShortLives } from "./heap.js";
 import { InheritedSockets } from "./inherited-sockets.js";
 import { ServedMetrics } from "./metrics.js";
 import { type Load, type Loaded, Reloader } from "./reloader.js";
@@ -17,6 +18,7 @@ export async function runServer(
   serve: (workers: number, loaded: Loaded, parts: ServiceParts) => RunningService,
   format: LogFormat = "json",
 ): Promise<void> {
+  forShortLives();
   const supervisor = Supervisor.take();
   const inherited = InheritedSockets.take();
   const readAll: Load = () => {

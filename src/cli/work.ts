@@ -21,6 +21,7 @@ import {
   type WorkerSetup,
 } from "../workers/calls.js";
 import { Channel } from "../workers/channel.js";
+import { forShortLives } from "./heap.js";
 import { serverOptions } from "./server-options.js";
 
 /** The primary tells these for all. */
@@ -31,6 +32,7 @@ const PATIENCE = 1000;
 
 /** Does what the primary says, to the end of this process. */
 export function work(): void {
+  forShortLives();
   let started: Promise<Serving> | null = null;
   let trail: AskedTrail | null = null;
   let audit: AuditState = { full: null, inOrder: true };
