@@ -5,10 +5,10 @@ import { ProxyStream } from "../client/proxy-stream.js";
 import { relayStdio } from "../client/stdio-relay.js";
 import { type Endpoint, encodeEndpoint, formatEndpoint, parseHost } from "../protocol/address.js";
 import { CMD } from "../protocol/constants.js";
+import { addOneProxyFlags, type OneProxyFlags, proxyOptions } from "./flagged-proxy.js";
 import { parsePort } from "./host-port.js";
 import { tell } from "./output.js";
 import { showProgress } from "./progress.js";
-import { addOneProxyFlags, type OneProxyFlags, proxyOptions } from "./flagged-proxy.js";
 import { joinStdio } from "./stdio.js";
 
 interface ConnectFlags extends OneProxyFlags {
