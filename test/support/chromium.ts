@@ -54,6 +54,7 @@ function html(securePort: number): string {
 
 /**
  * Gives the document as it then is, or what the browser complained of.
+ * @param proxy its URL, or that of a proxy auto-configuration
  * @param dir in which its profile of this name is made
  */
 export async function loadPage(
@@ -65,7 +66,9 @@ export async function loadPage(
     ...["--headless", "--no-sandbox", "--disable-quic", "--disable-gpu", "--disable-dev-shm-usage"],
     ...["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
     `--user-data-dir=${path.join(dir, `profile-${profile}`)}`,
-    ...[`--proxy-server=${proxy}`, "--proxy-bypass-list=<-loopback>"],
+    ...(proxy.endsWith(".pac")
+      ? [`--proxy-pac-url=${proxy}`]
+      : [`--proxy-server=${proxy}`, "--proxy-bypass-list=<-loopback>"]),
     // The origin's certificate is nobody's, and no matter of the proxy's.
     ...["--ignore-certificate-errors", "--dump-dom", url],
   ];
