@@ -5,11 +5,14 @@
  * nothing.
  */
 import assert from "node:assert/strict";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { stringify } from "yaml";
 import { CAROL } from "../support/command-client.js";
+import { udpAssociate } from "../../src/index.js";
 import { startDnsServer } from "../support/dns-server.js";
 import { Forwarder } from "../support/forwarder.js";
 import { gssocks } from "../support/gssocks.js";
@@ -61,7 +64,7 @@ inNetworkNamespace(import.meta.url, NETWORK, () => {
       rules: [
         // A rule that leads elsewhere has no name looked up.
         { allow: { to: ["*.example.test"], command: ["connect"] }, redirect: THERE },
-        { allow: { to: [HERE, THERE] } },
+        { allow: { to: [HERE, THERE, PROXY] } },
       ],
     }));
     const env = { ...realm.env, KRB5CCNAME: process.env.KRB5CCNAME };
@@ -116,6 +119,31 @@ inNetworkNamespace(import.meta.url, NETWORK, () => {
       .flatMap(({ msg, reason }) => (msg === "session failed" ? [String(reason)] : []));
     assert.match(reasons[0] ?? "", /denies refused\.example\.test: it is on the list of what is refused/);
     assert.match(reasons[2] ?? "", /sly\.direct\.example\.test.*unless the list has the address/);
+
+    await t.test("datagrams", async (t) => {
+      const isNew = proxy.later();
+      const at = { host: "127.0.0.1", port: forwarder.port };
+      const association = await udpAssociate({ proxy: at, methods: ["none"] });
+      t.after(() => association.close());
+      for (const host of [HERE, PROXY]) {
+        const peer = createSocket("udp4").on("message", (data, { port, address }) =>
+          peer.send(data, port, address),
+        );
+        t.after(() => peer.close());
+        peer.bind(0, host);
+        await once(peer, "listening");
+        const answer = once(association, "message");
+        association.send(Buffer.from("ping"), { host, port: peer.address().port });
+        assert.equal(String((await answer)[0]), "ping");
+      }
+      association.close();
+      await proxy.audit(isNew);
+      const seen = proxy.log().filter((line) => isNew(line) && line.msg === "destination allowed");
+      assert.deepEqual(
+        seen.map(({ destination }) => String(destination).replace(/:\d+$/, "")),
+        [PROXY],
+      );
+    });
 
     await t.test("/proxy.pac", async () => {
       const at = `127.0.0.1:${forwarder.port}`;
