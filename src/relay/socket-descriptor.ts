@@ -16,5 +16,7 @@ export function heldBy(socket: Socket): number {
 /** Stops Node's reading. An end that it has read already will be read again: TCP tells it as often as it is asked. */
 export function readSoFar(socket: Socket): Buffer {
   socket.pause();
-  return (socket.read() as Buffer | null) ?? Buffer.alloc(0);
+  // By its length: without one, Node 26 gives what came at once, and keeps what came behind it.
+  const length = socket.readableLength;
+  return length === 0 ? Buffer.alloc(0) : (socket.read(length) as Buffer);
 }
