@@ -15,7 +15,7 @@ import type { Request } from "../protocol/request.js";
 import { ServerMachine } from "../protocol/server-machine.js";
 import { type ServerEffect, type ServerInput, STEPS } from "../protocol/server-state.js";
 import { type Batch, writeBatch } from "../relay/batch.js";
-import { type Carrier, carry } from "../relay/carrier.js";
+import type { Carrier } from "../relay/carrier.js";
 import {
   CLEAR_DATAGRAMS,
   ContextDatagramProtection,
@@ -24,6 +24,7 @@ import {
 import { CLEAR, ContextProtection, type MessageProtection } from "../relay/message-protection.js";
 import type { Association } from "./association.js";
 import { Authentication, type AuthenticationOptions } from "./authentication.js";
+import { carryCommand } from "./carry-command.js";
 import { clearRequest, isClearRequest } from "./clear-request.js";
 import type { ClientFacts } from "./client-facts.js";
 import { clientLost } from "./client-lost.js";
@@ -331,20 +332,11 @@ export class Connection {
     if (this.#options.fastPath) this.#sealed?.accelerate();
     const reply = Buffer.concat(this.#reply.buffers);
     this.#reply.release();
-    const { through } = this.#command;
-    const { idleTimeout, totalTimeout, upRates, downRates } = this.#command.bounds();
-    this.#carrier = carry({
+    this.#carrier = carryCommand(this.#command, {
       client: this.#handOver(),
-      destination: this.#command.destination as Socket,
       protection: this.#protection ?? CLEAR,
       reply,
       rest,
-      destinationProtection: through?.protection,
-      early: through?.early,
-      idleTimeout,
-      totalTimeout,
-      upRates,
-      downRates,
     });
     this.#relaying(this.#carrier);
   }

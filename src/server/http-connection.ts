@@ -9,10 +9,10 @@ import type { Socket } from "node:net";
 import type { Identity } from "../auth/identity.js";
 import { type GssocksError, PeerError, PolicyError } from "../errors.js";
 import { timesThroughUs } from "../protocol/http-fields.js";
-import { carry } from "../relay/carrier.js";
 import { reset } from "../relay/cut-off.js";
 import { CLEAR } from "../relay/message-protection.js";
 import type { AuthenticationOptions } from "./authentication.js";
+import { carryCommand } from "./carry-command.js";
 import type { ClientFacts } from "./client-facts.js";
 import { clientLost } from "./client-lost.js";
 import type { ConnectionOptions } from "./connection.js";
@@ -334,16 +334,11 @@ export class HttpConnection {
 
   /** CONNECT: from here on nobody looks at what is said. */
   #carry(session: HttpSession, rest: Buffer, fields: readonly string[]): void {
-    const { command } = session;
-    const { through } = command;
-    const carrier = carry({
+    const carrier = carryCommand(session.command, {
       client: this.#socket.off("error", this.#onError),
-      destination: command.destination as Socket,
       protection: CLEAR,
-      ...(through === null ? {} : { destinationProtection: through.protection, early: through.early }),
       reply: tunnelOpened(fields),
       rest,
-      ...command.bounds(),
     });
     this.#tunnel = session.carriedBy(carrier).then((error) => this.#finish(error));
   }
