@@ -26,25 +26,43 @@ export interface Heard {
 /** @throws GssocksError */
 export type OpenChannel = (upstream: string, heard: Heard) => Promise<DatagramChannel>;
 
+/** How long one is not asked for again, in ms: a client's datagrams come faster than a proxy that fails should hear of it. */
+export const ASKED_FOR = 5_000;
+
 export class UdpUpstreams {
   readonly #open: OpenChannel;
   readonly #message: (data: Buffer, from: Endpoint, upstream: string) => void;
   readonly #channels = new Map<string, DatagramChannel>();
-  readonly #opening = new Map<string, Promise<void>>();
+  /** What came of asking for each, or will, and until when that holds. */
+  readonly #asked = new Map<string, { opening: Promise<void>; until: number }>();
+  readonly #clock: () => number;
   #closed = false;
 
-  /** @param message told of what each of them sends */
-  constructor(open: OpenChannel, message: (data: Buffer, from: Endpoint, upstream: string) => void) {
+  /**
+   * @param message told of what each of them sends
+   * @param clock milliseconds
+   */
+  constructor(
+    open: OpenChannel,
+    message: (data: Buffer, from: Endpoint, upstream: string) => void,
+    clock: () => number = () => performance.now(),
+  ) {
     this.#open = open;
     this.#message = message;
+    this.#clock = clock;
   }
 
-  /** Sees to it that there is one. @throws GssocksError */
+  /** Sees to it that there is one, unless it was just asked for: then as it came out. @throws GssocksError */
   ensure(upstream: string): Promise<void> {
     if (this.#channels.has(upstream)) return Promise.resolve();
-    const opening = this.#opening.get(upstream) ?? this.#begin(upstream);
-    this.#opening.set(upstream, opening);
-    return opening;
+    const asked = this.#asked.get(upstream);
+    if (asked !== undefined && this.#clock() < asked.until) return asked.opening;
+    const asks = { opening: this.#begin(upstream), until: Infinity };
+    this.#asked.set(upstream, asks);
+    asks.opening = asks.opening.finally(() => {
+      asks.until = this.#clock() + ASKED_FOR;
+    });
+    return asks.opening;
   }
 
   /** @returns whether there is one to send it */
@@ -72,12 +90,8 @@ export class UdpUpstreams {
         this.#channels.delete(upstream);
       },
     };
-    try {
-      const channel = await this.#open(upstream, heard);
-      if (this.#closed) channel.close();
-      else if (!over) this.#channels.set(upstream, channel);
-    } finally {
-      this.#opening.delete(upstream);
-    }
+    const channel = await this.#open(upstream, heard);
+    if (this.#closed) channel.close();
+    else if (!over) this.#channels.set(upstream, channel);
   }
 }
