@@ -74,7 +74,7 @@ docker compose --progress quiet up --wait --wait-timeout 300 kdc proxy origin ||
 step "testing"
 status=0
 # One file after the other: some of them stop what others need.
-node --test --test-concurrency=1 --test-timeout=300000 --test-reporter=spec "${tests[@]}" || status=$?
+node --test --test-concurrency=1 --test-timeout=600000 --test-reporter=spec "${tests[@]}" || status=$?
 if [[ $status != 0 ]]; then docker compose logs --no-color --tail 40 >&2; fi
 step "done"
 exit "$status"
