@@ -127,6 +127,11 @@ export class Command {
     return this.#association;
   }
 
+  /** Whoever has the client's socket now sees it leave. */
+  handedOver(): void {
+    this.#watch.end();
+  }
+
   /** For what CONNECT or BIND relays: the rule's where it has them, else the server's. */
   bounds(): Required<Pick<CarrierOptions, "idleTimeout" | "totalTimeout" | "upRates" | "downRates">> {
     const { idle, total } = this.#options.timeouts;

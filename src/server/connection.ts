@@ -357,6 +357,7 @@ export class Connection {
   /** The handshake is over: whoever carries the data listens to the socket from here on. */
   #handOver(): Socket {
     this.#deadline.clear();
+    this.#command.handedOver();
     this.#record.relaying(this.#options.observer);
     return this.#socket
       .off("data", this.#onData)

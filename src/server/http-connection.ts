@@ -234,7 +234,6 @@ export class HttpConnection {
     const { audit, observer } = this.#options;
     const full = audit.full === null ? null : { limit: "audit.queue", reason: audit.full };
     const quota = full ?? (await this.#follow(false));
-    // Whoever left meanwhile has no session that somebody would end.
     if (this.#asked !== asked) return null;
     if (!(quota instanceof SessionQuota)) {
       const code = full === null ? "LIMIT_REACHED" : "AUDIT_FULL";
@@ -334,6 +333,7 @@ export class HttpConnection {
 
   /** CONNECT: from here on nobody looks at what is said. */
   #carry(session: HttpSession, rest: Buffer, fields: readonly string[]): void {
+    session.command.handedOver();
     const carrier = carryCommand(session.command, {
       client: this.#socket.off("error", this.#onError),
       protection: CLEAR,
