@@ -5,8 +5,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { loadPage } from "../support/chromium.js";
-import { Forwarder } from "../support/forwarder.js";
 import { assertSealed } from "../support/forwarded-realm.js";
+import { Forwarder } from "../support/forwarder.js";
 import { HttpOrigin } from "../support/http-origin.js";
 import { proxiedRealm } from "../support/proxied-realm.js";
 import { showOnFailure } from "../support/show-on-failure.js";
