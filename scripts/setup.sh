@@ -63,6 +63,7 @@ tests=$(
   tmux                   # a terminal that tests can look at
   libpacparser1          # pactester, a reader of PAC files that others wrote
   logrotate              # files of log and audit trail
+  g++-aarch64-linux-gnu  # the npm package's addon for arm64
   debootstrap            # a Debian of its own for the package (scripts/test-packages.sh)
   krb5-kdc-ldap          # a KDC that knows constrained delegation
   krb5-pkinit            # anonymous tickets (kinit -n)

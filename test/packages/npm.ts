@@ -1,6 +1,6 @@
 /**
  * What is tested, by scripts/test-packages.sh: the npm package under each Node it is for, with the addon that came along,
- * and where that does not load: it is built, by npm's install script, and serves as well.
+ * for arm64 as for this processor, and where that does not load: it is built, by npm's install script, and serves as well.
  */
 import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -27,6 +27,17 @@ test("the npm package", async (t) => {
       await project.carry(t);
     });
   }
+
+  const foreign = process.env.GSSOCKS_FOREIGN_NODE ?? "";
+  if (foreign !== "")
+    await t.test("on another processor, which is emulated", async (t) => {
+      const project = (await Project.create(t, tarball)).under(foreign);
+      const arch = (await run(foreign, ["-p", "process.arch"])).stdout.trim();
+      assert.notEqual(arch, process.arch);
+      const prebuilt = `prebuilds/gssocks-linux-${arch}/node-napi-v8.node`;
+      assert.deepEqual(await project.addons(), [path.join(project.installed, prebuilt)]);
+      await project.carry(t);
+    });
 
   await t.test("where the addon does not load", async (t) => {
     // As on a system whose libraries are too old for it.

@@ -14,6 +14,9 @@ import { showOnFailure } from "./show-on-failure.js";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
+/** Compilers and emulated processors take their time on a busy machine. */
+const PATIENCE = 300_000;
+
 export interface PackedFile {
   readonly path: string;
   readonly mode: number;
@@ -47,6 +50,11 @@ export class Project {
     return project;
   }
 
+  /** The same, run by another Node. */
+  under(node: string): Project {
+    return new Project(this.directory, node);
+  }
+
   get installed(): string {
     return path.join(this.directory, "node_modules/gssocks");
   }
@@ -56,7 +64,7 @@ export class Project {
   }
 
   async run(command: string, args: readonly string[], env = {}): Promise<string> {
-    const options = { cwd: this.directory, env: { ...this.env, ...env }, timeoutMs: 100_000 };
+    const options = { cwd: this.directory, env: { ...this.env, ...env }, timeoutMs: PATIENCE };
     return (await run(command, args, options)).stdout;
   }
 
@@ -78,12 +86,16 @@ export class Project {
     const origin = await Origin.start(echo);
     t.after(() => origin.stop());
     const cli = path.join(this.directory, "node_modules/.bin/gssocks");
-    const proxy = await ProxyServer.start(realm, {}, { cli, node });
+    const proxy = await ProxyServer.start(realm, {}, { cli, node, patienceMs: PATIENCE });
     showOnFailure(t, () => proxy.logs());
     t.after(() => proxy.stop());
     const input = randomBytes(500_000).toString("hex");
     const to = ["connect", "127.0.0.1", String(origin.port), "--proxy", proxy.address];
-    const { stdout } = await run(cli, to, { env: { ...realm.env, ...this.env }, input });
+    const { stdout } = await run(cli, to, {
+      env: { ...realm.env, ...this.env },
+      input,
+      timeoutMs: PATIENCE,
+    });
     assert.ok(stdout === input, "what came back is what was sent");
     const { principal, level } = await proxy.audit();
     assert.deepEqual([principal, level], ["alice@EXAMPLE.TEST", "confidentiality"]);

@@ -34,6 +34,8 @@ export interface Build {
   node?: string;
   /** Beside the realm's; an undefined value takes a variable away. */
   env?: Readonly<Record<string, string | undefined>>;
+  /** How long to wait until it listens. */
+  patienceMs?: number;
 }
 
 export class ProxyServer extends ServerProcess {
@@ -67,7 +69,12 @@ export class ProxyServer extends ServerProcess {
       await writeFile(file, stringify(whole));
       const args = ["--enable-source-maps", build.cli, "serve", "--config", file];
       child = await start(build.node ?? process.execPath, args, { env: { ...realm.env, ...build.env } });
-      return new ProxyServer(child, dir, whole, await listening(child, whole.listeners.length));
+      return new ProxyServer(
+        child,
+        dir,
+        whole,
+        await listening(child, whole.listeners.length, build.patienceMs),
+      );
     } catch (error) {
       await child?.stop();
       await rm(dir, { recursive: true, force: true });

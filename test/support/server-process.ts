@@ -106,7 +106,7 @@ function parsed(output: string): LogLine[] {
 }
 
 /** The ports, in the order of the log. */
-export async function listening(child: Running, count: number): Promise<number[]> {
+export async function listening(child: Running, count: number, timeoutMs?: number): Promise<number[]> {
   const addresses: string[] = [];
   const ports: number[] = [];
   while (ports.length < count) {
@@ -114,6 +114,7 @@ export async function listening(child: Running, count: number): Promise<number[]
     const another = addresses.map((address) => `(?!${address.replace(/[^\w:/]/g, "\\$&")}")`).join("");
     const [, address = "", port] = await child.waitForLine(
       new RegExp(`"address":"${another}([^"]+)","port":(\\d+|null),"msg":"listening"`),
+      timeoutMs,
     );
     addresses.push(address);
     ports.push(port === "null" ? 0 : Number(port));
