@@ -27,7 +27,7 @@ work=$(mktemp -d)
 clean_up() {
   {
     docker compose --progress quiet down --volumes --timeout 0
-    docker images --quiet --filter "reference=*:$GSSOCKS_TAG" | sort -u | xargs --no-run-if-empty docker image rm --force
+    docker images --format '{{.Repository}}:{{.Tag}}' --filter "reference=*:$GSSOCKS_TAG" | xargs --no-run-if-empty docker image rm
   } >"$work/down.log" 2>&1 || cat "$work/down.log" >&2
   rm -rf "$work"
 }
@@ -49,7 +49,7 @@ done
 }
 if [[ -n ${GSSOCKS_ENGINE_WORK:-} ]]; then
   # Nobody else's are there.
-  GSSOCKS_TAG=test
+  GSSOCKS_TAG="test"
   step "making base images"
   export DEBIAN_IMAGE=gssocks-base/debian NODE_IMAGE=gssocks-base/node
   scripts/base-images.sh "$DEBIAN_IMAGE" "$NODE_IMAGE"
