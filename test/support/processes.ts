@@ -40,7 +40,7 @@ export interface Running {
   readonly exited: Promise<Exit>;
   /**
    * The first whole line, of standard output or error, that matches; lines written already count.
-   * Rejects with all output when the process ends first or `timeoutMs` (default 10000) has passed.
+   * Rejects with all output when the process ends first or `timeoutMs` (default 30000) has passed.
    */
   waitForLine<Match>(pattern: LinePattern<Match>, timeoutMs?: number): Promise<Match>;
   /** Sends the signal (default SIGTERM), SIGKILL after 10 seconds, and waits. Fine to call on one that is gone. */
@@ -106,7 +106,7 @@ export async function start(
     },
     output: { pause: () => void child.stdout.pause(), resume: () => void child.stdout.resume() },
     exited,
-    waitForLine(pattern, timeoutMs = 10_000) {
+    waitForLine(pattern, timeoutMs = 30_000) {
       return new Promise((resolve, reject) => {
         const describe = () => `${command} ${args.join(" ")}\n${text("stdout")}${text("stderr")}`;
         const finish = (settle: () => void) => {
