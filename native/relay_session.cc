@@ -102,7 +102,8 @@ void RelaySession::Notice(Side* side, uint32_t events) {
   if (bulk && Now() - counters.active.load(std::memory_order_relaxed) > kBulkQuiet) bulk = false;
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP)) != 0) side->readable = true;
   if ((events & (EPOLLPRI | EPOLLRDHUP | EPOLLHUP)) != 0) side->read_on = true;
-  if ((events & (EPOLLOUT | EPOLLHUP)) != 0) side->writable = true;
+  // A full pipe whose reader is gone says EPOLLERR alone: writing tells why.
+  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) side->writable = true;
 }
 
 bool RelaySession::Runnable(const Flow& flow, int64_t now) const {

@@ -12,9 +12,9 @@ test("docker compose run client test: the project's", async (t) => {
   t.diagnostic(`${assertPassed(await client("test", "test/"))} tests inside`);
 });
 
-// Some of them, for the time that they take, and not yet cli-connect: "a reader that goes away" hung in there once, which is
-// not explained. `client test` runs all that can be run in there.
+// Some of them, for the time that they take; `client test` runs all that can be run in there.
 const INTEGRATION = [
+  "cli-connect",
   "cross-realm",
   "half-close",
   "keytab-rotation",

@@ -175,6 +175,19 @@ inNetworkNamespace(import.meta.url, NETWORK, () => {
       assert.match((await git("-C", path.join(home, "project"), "log", "--format=%s")).stdout, /^a commit$/m);
       for (const destination of ["10.0.0.7:80", "git.example.test:443", "build.internal.example.test:22"])
         await server.audit((line) => line.destination === destination && line.level === "confidentiality");
+
+      const audited = server.audits().length;
+      const lists = example("With every other program", "gssocks forward --direct").trim().split(" ");
+      const quoted = lists.slice(1).map((word) => word.replaceAll("'", ""));
+      const forwarder = await start(process.execPath, [CLI, ...quoted], { ...typed, test: t });
+      await forwarder.waitForLine(/listening/);
+      const page = (url: string) =>
+        runToEnd("curl", ["-sS", "--proxy", "http://127.0.0.1:1081", url], options());
+      assert.equal((await page("http://10.0.0.7/")).stdout, "a page\n");
+      assert.match((await page("http://ads.example.test/")).stdout, /RULE_DENIED/);
+      process.kill(forwarder.pid);
+      await forwarder.exited;
+      assert.equal(server.audits().length, audited);
     });
 
     await t.test("curl", async (t) => {
