@@ -140,7 +140,7 @@ void RelaySession::Advance(Flow* flow, Chunks* chunks, int64_t now) {
   if (flow->pending && !Flush(flow, chunks)) return;
   if (flow->ended) return End(flow);
   if (flow->not_before > now) return;
-  auto input = chunks->Take(bulk);
+  auto input = chunks->Take(bulk && flow->up && protection_);
   const size_t length = Read(flow, input.get());
   if (length == 0) {
     chunks->Give(std::move(input));
@@ -209,7 +209,7 @@ void RelaySession::Convert(Flow* flow, std::unique_ptr<Chunk> input, size_t leng
     flow->pending = std::move(input);
     return;
   }
-  auto output = chunks->TakeLike(*input);
+  auto output = chunks->Take(false);
   flow->end = protection_->tokens.Seal(conf_, input->data.get(), length, output->data.get());
   Add(&counters.sealed_down, flow->end);
   flow->pending = std::move(output);

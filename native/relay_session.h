@@ -20,8 +20,8 @@ namespace gssocks {
 /// the cache of its core, and nobody waits for more than one such piece of each other session.
 constexpr size_t kRelayRead = 131072;
 
-/// The same among those that carry bulk: long tokens are opened side by side, of which 128 KiB has one or
-/// two, and a reader is woken less often.
+/// The same of sealed bulk that comes from the client: long tokens, of which 128 KiB has one or two, are
+/// opened side by side.
 constexpr size_t kRelayWideRead = 524288;
 
 /// So many octets in so many ms, and a session is one that carries bulk; quiet for so many, and it is no
@@ -58,12 +58,10 @@ class Chunk {
 /// Chunks that no session holds at the moment; of one thread.
 class Chunks {
  public:
-  /// For a read. A wide one only where there may be two more: those that slow readers hold are few.
+  /// A wide one only where there may be one more: those that slow readers hold are few.
   std::unique_ptr<Chunk> Take(bool wide) {
-    return Get(wide && Chunk::wide() + 2 <= kMostWide + wide_.free.size());
+    return Get(wide && (!wide_.free.empty() || Chunk::wide() < kMostWide));
   }
-  /// For what comes of it.
-  std::unique_ptr<Chunk> TakeLike(const Chunk& other) { return Get(other.Wide()); }
   void Give(std::unique_ptr<Chunk> chunk) {
     const bool wide = chunk->Wide();
     auto& free = Of(wide).free;
@@ -83,7 +81,7 @@ class Chunks {
 
  private:
   static constexpr size_t kKept = 64;
-  static constexpr size_t kKeptWide = 2;
+  static constexpr size_t kKeptWide = 1;
   /// Of all threads together.
   static constexpr size_t kMostWide = 16;
   static constexpr int kTrim = 5'000'000;
