@@ -10,7 +10,7 @@ import { goesDirect, parseNoProxy } from "../../../src/policy/no-proxy.js";
 import { Ruleset } from "../../../src/policy/ruleset.js";
 import { parseHost } from "../../../src/protocol/address.js";
 import { asking } from "../policy/client.js";
-import { CASES, split } from "../policy/no-proxy.test.js";
+import { LISTS, split } from "../policy/no-proxy-cases.js";
 
 const UPSTREAMS = { proxy: { proxies: ["proxy.example.test:1080"] } };
 
@@ -38,34 +38,29 @@ function wayOf(written: object, destination: string, addresses: readonly string[
   return terms.via === null ? "direct" : `via ${terms.via}`;
 }
 
-for (const [list, direct, through] of CASES) {
+for (const { list, asked } of LISTS) {
   test(`direct: ${list}`, () => {
     const entries = parseNoProxy(list).entries;
-    for (const [expected, destinations] of [
-      [true, direct],
-      [false, through],
-    ] as const) {
-      for (const destination of destinations) {
-        const { host, port } = split(destination);
-        assert.equal(goesDirect(parseNoProxy(list), host, port), expected);
-        const way = wayOf({ direct: entries }, destination);
-        // Of this host only its addresses open what is protected.
-        if (list === "*" && host === "[::1]") assert.equal(way, "refused");
-        else
-          assert.match(
-            way,
-            expected ? /^direct$|^looked up, 192/ : /^via proxy$|^by name via proxy$/,
-            destination,
-          );
-      }
+    for (const { host, port, destination, direct } of asked) {
+      assert.equal(goesDirect(parseNoProxy(list), host, port), direct);
+      const way = wayOf({ direct: entries }, destination);
+      // Of this host only its addresses open what is protected.
+      if (list === "*" && host === "[::1]") assert.equal(way, "refused");
+      else
+        assert.match(
+          way,
+          direct ? /^direct$|^looked up, 192/ : /^via proxy$|^by name via proxy$/,
+          destination,
+        );
     }
   });
 
   test(`refuse: ${list}`, () => {
     const refuse = parseNoProxy(list).entries;
-    for (const destination of direct) assert.equal(wayOf({ refuse }, destination), "refused", destination);
-    for (const destination of through)
-      assert.match(wayOf({ refuse, direct: [] }, destination), /^(?:by name )?via proxy$/, destination);
+    for (const { destination, direct } of asked) {
+      if (direct) assert.equal(wayOf({ refuse }, destination), "refused", destination);
+      else assert.match(wayOf({ refuse, direct: [] }, destination), /^(?:by name )?via proxy$/, destination);
+    }
   });
 }
 

@@ -11,7 +11,7 @@ import { parseNoProxy } from "../../../src/policy/no-proxy.js";
 import { type PacProxy, proxyAutoConfiguration } from "../../../src/server/pac.js";
 import { scratch } from "../../support/identd.js";
 import { runToEnd } from "../../support/processes.js";
-import { CASES, split } from "../policy/no-proxy.test.js";
+import { LISTS } from "../policy/no-proxy-cases.js";
 
 const PROXIES: PacProxy[] = [
   { kind: "PROXY", address: "127.0.0.1:1081" },
@@ -24,20 +24,15 @@ function evaluate(pac: string, url: string, host: string): unknown {
   return runInContext(`${pac}\nFindProxyForURL(url, host)`, context, { timeout: 1000 });
 }
 
-for (const [list, direct, through] of CASES) {
+for (const { list, asked } of LISTS) {
   test(`no_proxy=${list}`, () => {
     const pac = proxyAutoConfiguration({ direct: parseNoProxy(list), proxies: PROXIES });
-    for (const [expected, destinations] of [
-      ["DIRECT", direct],
-      [THROUGH, through],
-    ] as const) {
-      for (const destination of destinations) {
-        const { host } = split(destination);
-        const url = `http://user:secret@${destination}/path?a=http://example.test:9/`;
-        assert.equal(evaluate(pac, url, host), expected, destination);
-        // Some engines leave the brackets out.
-        if (host.startsWith("[")) assert.equal(evaluate(pac, url, host.slice(1, -1)), expected, destination);
-      }
+    for (const { host, destination, direct } of asked) {
+      const expected = direct ? "DIRECT" : THROUGH;
+      const url = `http://user:secret@${destination}/path?a=http://example.test:9/`;
+      assert.equal(evaluate(pac, url, host), expected, destination);
+      // Some engines leave the brackets out.
+      if (host.startsWith("[")) assert.equal(evaluate(pac, url, host.slice(1, -1)), expected, destination);
     }
   });
 }
