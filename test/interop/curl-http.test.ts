@@ -5,14 +5,13 @@
  */
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { test } from "node:test";
 import { makeAuthority, makeCertificate } from "../support/certificates.js";
 import { HttpOrigin } from "../support/http-origin.js";
+import { listeningServer } from "../support/listening-server.js";
 import { run, runToEnd } from "../support/processes.js";
 import { proxiedRealm } from "../support/proxied-realm.js";
 import type { LogLine } from "../support/proxy.js";
@@ -62,14 +61,9 @@ test("HTTP clients that others wrote", async (t) => {
     key: await readFile(certificate.key),
   });
   https.on("request", (_, response) => response.end(BODY));
-  https.listen(0, "127.0.0.1");
-  await once(https, "listening");
-  t.after(() => {
-    https.closeAllConnections();
-    https.close();
-  });
+  const securePort = await listeningServer(t, https);
   const url = `http://localhost:${origin.port}/`;
-  const secureUrl = `https://localhost:${(https.address() as AddressInfo).port}/`;
+  const secureUrl = `https://localhost:${securePort}/`;
   const output = path.join(realm.dir, "fetched");
   const upload = path.join(realm.dir, "upload");
   await writeFile(upload, BODY);

@@ -4,11 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
 import { test } from "node:test";
 import { forwardedRealm } from "../support/forwarded-realm.js";
+import { listeningServer } from "../support/listening-server.js";
 import { type Running, start } from "../support/processes.js";
 
 const PROGRAMS = 200;
@@ -22,13 +21,7 @@ test(`${PROGRAMS} programs at once`, async (t) => {
     if (waiting.length < PROGRAMS) return;
     for (const [request, response] of waiting) request.pipe(response);
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  t.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const destination = `localhost:${(server.address() as AddressInfo).port}`;
+  const destination = `localhost:${await listeningServer(t, server)}`;
 
   const at = `127.0.0.1:${forwarder.port}`;
   const ways = [["socks4a"], ["socks5h"], ["http"], ["http", "--proxytunnel"]];

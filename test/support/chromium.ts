@@ -1,12 +1,11 @@
 /** Chromium, headless, and a page with sub-resources over HTTP and HTTPS for it to load. */
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { makeAuthority, makeCertificate } from "./certificates.js";
 import { HttpOrigin } from "./http-origin.js";
+import { listeningServer } from "./listening-server.js";
 import { runToEnd } from "./processes.js";
 
 const IMAGE = Buffer.from("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7", "base64");
@@ -27,13 +26,7 @@ export async function startRichPage(context: TestContext, dir: string): Promise<
   https.on("request", (_, response) => {
     response.setHeader("Content-Type", "text/javascript").end('document.body.append("by https; ");');
   });
-  https.listen(0, "127.0.0.1");
-  await once(https, "listening");
-  context.after(() => {
-    https.closeAllConnections();
-    https.close();
-  });
-  const { port: securePort } = https.address() as AddressInfo;
+  const securePort = await listeningServer(context, https);
   const origin = await HttpOrigin.start(context, ({ url }, response) => {
     const [type = "", body = ""] = {
       "/": ["text/html", html(securePort)],

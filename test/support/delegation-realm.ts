@@ -2,17 +2,17 @@
  * A realm whose KDC knows constrained delegation (S4U2Proxy). MIT's does with its database in a directory alone, which is a
  * slapd of the test's own, on a Unix socket.
  */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { TestContext } from "node:test";
 import { gunzipSync } from "node:zlib";
 import { accepting } from "./accepting.js";
-import { run, start } from "./processes.js";
+import { fillDirectory, ORGANIZATION, SUFFIX } from "./directory.js";
+import { start } from "./processes.js";
 import { Realm } from "./realm.js";
 import { showOnFailure } from "./show-on-failure.js";
 
-const SUFFIX = "dc=example,dc=test";
 const SCHEMA = "/usr/share/doc/krb5-kdc-ldap/kerberos.schema.gz";
 
 /**
@@ -25,15 +25,9 @@ export async function delegationRealm(
 ): Promise<Realm> {
   const dir = mkdtempSync(path.join(tmpdir(), "kdc-directory-"));
   context.after(() => rmSync(dir, { recursive: true, force: true }));
-  const config = path.join(dir, "slapd.conf");
-  const ldif = path.join(dir, "entries.ldif");
-  mkdirSync(path.join(dir, "db"));
   writeFileSync(path.join(dir, "kerberos.schema"), gunzipSync(readFileSync(SCHEMA)));
-  writeFileSync(config, configuration(dir));
   const entries = Object.entries(services).map(([service, allowed]) => entryOf(service, allowed));
-  writeFileSync(ldif, [BASE, ...entries].join("\n"));
-  const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
-  await run("slapadd", ["-f", config, "-l", ldif], { env });
+  const { config, env } = await fillDirectory(dir, configuration(dir), [ORGANIZATION, ...entries].join("\n"));
   const socket = path.join(dir, "socket");
   const uri = `ldapi://${encodeURIComponent(socket)}`;
   const slapd = await start("slapd", ["-f", config, "-d", "stats", "-h", uri], { env });
@@ -54,13 +48,6 @@ export async function delegationRealm(
 function dnOf(service: string): string {
   return `cn=${service.split("@", 1)[0]},${SUFFIX}`;
 }
-
-const BASE = `dn: ${SUFFIX}
-objectClass: dcObject
-objectClass: organization
-o: Example
-dc: example
-`;
 
 /** It becomes a principal later; that it may act for others is not among what kadmin can say. */
 function entryOf(service: string, allowed: readonly string[]): string {

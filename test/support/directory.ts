@@ -10,6 +10,13 @@ import { type Running, run, start } from "./processes.js";
 const reservePort = fileURLToPath(new URL("../../../krb5-testenv/reserve-port.pl", import.meta.url));
 
 export const SUFFIX = "dc=example,dc=test";
+/** Its entry. */
+export const ORGANIZATION = `dn: ${SUFFIX}
+objectClass: dcObject
+objectClass: organization
+o: Example
+dc: example
+`;
 /** Who may search. */
 export const SEARCHER = { dn: `cn=proxy,${SUFFIX}`, password: "proxy-password" };
 
@@ -36,13 +43,8 @@ export class Directory {
   /** It answers when this is fulfilled. */
   static async start({ entries, certificate }: DirectoryOptions): Promise<Directory> {
     const dir = mkdtempSync(path.join(tmpdir(), "directory-"));
-    const config = path.join(dir, "slapd.conf");
-    const ldif = path.join(dir, "entries.ldif");
-    mkdirSync(path.join(dir, "db"));
-    writeFileSync(config, configuration(dir, certificate));
-    writeFileSync(ldif, `${BASE}\n${entries}`);
-    const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
-    await run("slapadd", ["-f", config, "-l", ldif], { env });
+    const ldif = [ORGANIZATION, SEARCHERS_ENTRY, entries].join("\n");
+    const { config, env } = await fillDirectory(dir, configuration(dir, certificate), ldif);
     // Each stage has a port reserved, and becomes the next.
     const listen = `exec slapd -f "$0" -d stats -h "ldap://127.0.0.1:$plain ldaps://127.0.0.1:$KDC_PORT"`;
     const second = `echo "ports $plain $KDC_PORT"; ${certificate ? listen : listen.replace(/ ldaps:[^"]*/, "")}`;
@@ -71,13 +73,22 @@ export class Directory {
   }
 }
 
-const BASE = `dn: ${SUFFIX}
-objectClass: dcObject
-objectClass: organization
-o: Example
-dc: example
+/**
+ * Makes slapd's configuration in `dir`, and its database in `dir`/db.
+ * @returns the configuration's path, and the environment in which slapd is found
+ */
+export async function fillDirectory(dir: string, configuration: string, ldif: string) {
+  const config = path.join(dir, "slapd.conf");
+  const entries = path.join(dir, "entries.ldif");
+  mkdirSync(path.join(dir, "db"));
+  writeFileSync(config, configuration);
+  writeFileSync(entries, ldif);
+  const env = { PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
+  await run("slapadd", ["-f", config, "-l", entries], { env });
+  return { config, env };
+}
 
-dn: ${SEARCHER.dn}
+const SEARCHERS_ENTRY = `dn: ${SEARCHER.dn}
 objectClass: applicationProcess
 objectClass: simpleSecurityObject
 cn: proxy

@@ -1,12 +1,11 @@
 /** git's own server over HTTPS: git-http-backend, as a web server runs it (CGI). */
 import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import type { Certificate } from "./certificates.js";
+import { listeningServer } from "./listening-server.js";
 
 /**
  * On 127.0.0.1 until the test ends; whoever comes may read and write.
@@ -20,13 +19,7 @@ export async function startGitServer(
 ): Promise<number> {
   const tls = { cert: readFileSync(certificate), key: readFileSync(key) };
   const server = createServer(tls, (request, response) => backend(root, request, response));
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  context.after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
+  return listeningServer(context, server);
 }
 
 /** RFC 3875. */

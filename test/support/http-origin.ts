@@ -1,8 +1,8 @@
 /** An HTTP server of Node's as the destination, which tells what it was asked. */
-import { once } from "node:events";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
+import { listeningServer } from "./listening-server.js";
 
 export interface AskedOrigin {
   method: string;
@@ -41,12 +41,7 @@ export class HttpOrigin {
         answer(asked, response);
       });
     });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    context.after(() => {
-      server.closeAllConnections();
-      server.close();
-    });
+    await listeningServer(context, server);
     return origin;
   }
 

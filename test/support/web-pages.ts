@@ -1,12 +1,11 @@
 /** A page of some size over HTTP and over HTTPS, by name, and what can be told of it. */
 import { createHash } from "node:crypto";
-import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer, type RequestListener } from "node:http";
 import { createServer as createTlsServer } from "node:https";
-import type { AddressInfo } from "node:net";
 import type { TestContext } from "node:test";
 import { makeAuthority, makeCertificate } from "./certificates.js";
+import { listeningServer } from "./listening-server.js";
 
 export interface WebPages {
   /** Of the page, over HTTP first. */
@@ -36,17 +35,8 @@ export async function startWebPages(
     else response.end(page);
   };
   const tls = { cert: readFileSync(certificate), key: readFileSync(key) };
-  const ports: number[] = [];
-  for (const server of [createServer(answer), createTlsServer(tls, answer)]) {
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    context.after(() => {
-      server.closeAllConnections();
-      server.close();
-    });
-    ports.push((server.address() as AddressInfo).port);
-  }
-  const [http, https] = ports as [number, number];
+  const http = await listeningServer(context, createServer(answer));
+  const https = await listeningServer(context, createTlsServer(tls, answer));
   return {
     urls: [`http://localhost:${http}/`, `https://localhost:${https}/`],
     destinations: [`localhost:${http}`, `localhost:${https}`],
