@@ -2,14 +2,9 @@
 # Prints the path of a curl that can do SOCKS5 with GSS-API (8.20 or later; Debian 12 and 13 have older ones that fail
 # with every server), fetching it on first use into .cache/: that of Debian 13's backports, with all it needs.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/cache.sh" curl
 
-cache=$PWD/.cache
 curl=$cache/curl/run-curl
-mkdir -p "$cache"
-# Test files run side by side: one fetches, the others wait.
-exec {lock}>"$cache/curl.lock"
-flock "$lock"
 if [[ -x $curl ]]; then
   echo "$curl"
   exit

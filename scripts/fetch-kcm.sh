@@ -2,13 +2,8 @@
 # Prints the directory of SSSD's KCM, the daemon that keeps tickets for the ccache type KCM:, with all it needs down to the C
 # library, for a chroot; fetches it on first use into .cache/. As a package it would rewrite nsswitch.conf and PAM's files.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/cache.sh" kcm
 
-cache=$PWD/.cache
-mkdir -p "$cache"
-# Test files run side by side: one fetches, the others wait.
-exec {lock}>"$cache/kcm.lock"
-flock "$lock"
 if [[ ! -d $cache/kcm ]]; then
   codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
   rm -rf "$cache/kcm.new"

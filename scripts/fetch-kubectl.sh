@@ -2,11 +2,7 @@
 # Prints the path of Debian 13's kubectl (Debian 12's is years older, with a kustomize that knows no `labels`), fetching it
 # on first use into .cache/.
 set -euo pipefail
-cd "$(dirname "$0")/.."
+. "$(dirname "$0")/cache.sh" kubectl
 
-cache=$PWD/.cache
-mkdir -p "$cache"
-exec {lock}>"$cache/kubectl.lock"
-flock "$lock"
 [[ -e $cache/kubectl ]] || scripts/unpack-debian.sh "$cache/kubectl" trixie kubectl
 echo "$cache/kubectl/usr/bin/kubectl"
