@@ -2,7 +2,7 @@
 import { type GssocksError, PolicyError } from "../errors.js";
 import { Credential } from "../gss/credential.js";
 import { GSS_C_CHANNEL_BOUND_FLAG, GSS_C_CONF_FLAG, GSS_C_INTEG_FLAG } from "../gss/flags.js";
-import { Name } from "../gss/name.js";
+import { importService } from "../gss/name.js";
 import { GSS_MECH_KRB5, GSS_MECH_SPNEGO, isKerberos, mechanismName } from "../gss/oids.js";
 import { SecurityContext } from "../gss/security-context.js";
 import type { AgreedLevel } from "../protocol/protection-level.js";
@@ -209,7 +209,7 @@ function typeOf({ data }: ChannelBindings): string {
 
 /** A target name as the mechanism will display it; `@` alone at the end where the realm is not known here. */
 async function canonical(text: string): Promise<string> {
-  const name = Name.import(text, text.includes("/") ? "krb5-principal" : "hostbased");
+  const name = importService(text);
   try {
     const mechanismsName = await name.canonicalize(GSS_MECH_KRB5);
     const displayed = mechanismsName.toString();

@@ -64,14 +64,11 @@ export class Impersonators {
   }
 
   async #acquire(principal: string): Promise<Credential> {
-    const name = Name.import(principal, "krb5-principal");
-    try {
-      const credential = await ownTicket(this.#options.keytab, name, this.#mechanisms);
-      if (this.#mechanisms.includes(GSS_MECH_SPNEGO)) credential.setNegotiable([GSS_MECH_KRB5]);
-      return credential;
-    } finally {
-      name.close();
-    }
+    const credential = await withName(principal, (name) =>
+      ownTicket(this.#options.keytab, name, this.#mechanisms),
+    );
+    if (this.#mechanisms.includes(GSS_MECH_SPNEGO)) credential.setNegotiable([GSS_MECH_KRB5]);
+    return credential;
   }
 }
 
@@ -86,14 +83,22 @@ export function ownTicket(
   return Credential.both({ name, keytab, clientKeytab: keytab, ccache, mechanisms });
 }
 
-async function isIn(keytab: string, principal: string): Promise<boolean> {
+function isIn(keytab: string, principal: string): Promise<boolean> {
+  return withName(principal, async (name) => {
+    try {
+      (await Credential.acceptor({ keytab, name })).close();
+      return true;
+    } catch (error) {
+      if (error instanceof GssError) return false;
+      throw error;
+    }
+  });
+}
+
+async function withName<T>(principal: string, use: (name: Name) => Promise<T>): Promise<T> {
   const name = Name.import(principal, "krb5-principal");
   try {
-    (await Credential.acceptor({ keytab, name })).close();
-    return true;
-  } catch (error) {
-    if (error instanceof GssError) return false;
-    throw error;
+    return await use(name);
   } finally {
     name.close();
   }

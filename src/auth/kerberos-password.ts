@@ -4,7 +4,7 @@
  */
 import { GssError, PolicyError } from "../errors.js";
 import { Credential } from "../gss/credential.js";
-import { Name } from "../gss/name.js";
+import { importService, Name } from "../gss/name.js";
 import { GSS_MECH_KRB5 } from "../gss/oids.js";
 import { SecurityContext } from "../gss/security-context.js";
 import type { PasswordBackend, VerifiedUser } from "./password-backend.js";
@@ -104,10 +104,6 @@ async function firstName(keytab: string | undefined): Promise<Name> {
   } finally {
     any.close();
   }
-}
-
-function importService(service: string): Name {
-  return Name.import(service, service.includes("/") ? "krb5-principal" : "hostbased");
 }
 
 function realmOf(principal: string): string {

@@ -8,7 +8,7 @@ import { ownTicket } from "../auth/impersonators.js";
 import type { Config, ListenerConfig } from "../config/schema.js";
 import { actsForClients } from "../config/upstreams.js";
 import { Credential } from "../gss/credential.js";
-import { Name } from "../gss/name.js";
+import { importService, type Name } from "../gss/name.js";
 import { isKerberos } from "../gss/oids.js";
 import { shadowed } from "../policy/coverage.js";
 import { Listener, type ListenerAddress } from "../server/listener.js";
@@ -112,7 +112,7 @@ async function acquire<Keytab extends string | undefined>(
   how: (keytab: Keytab, name: Name) => Promise<Credential> = (keytab, name) =>
     Credential.acceptor({ keytab, name }),
 ): Promise<void> {
-  const name = Name.import(text, text.includes("/") ? "krb5-principal" : "hostbased");
+  const name = importService(text);
   try {
     (await how(keytab, name)).close();
   } finally {

@@ -1,7 +1,7 @@
 /** The connection to the proxy itself, before anything is said there. */
 import type { Socket } from "node:net";
 import { NetworkError } from "../errors.js";
-import { Name } from "../gss/name.js";
+import { importService, Name } from "../gss/name.js";
 import { type Endpoint, parseHost } from "../protocol/address.js";
 import { dial } from "../relay/dialer.js";
 import { Resolver } from "../relay/resolver.js";
@@ -62,7 +62,7 @@ async function secured(
  */
 export function targetOf({ targetName, service, proxy }: ProxyOptions, fallback: string): Name {
   if (targetName === undefined) return Name.import(`${service ?? fallback}@${proxy.host}`, "hostbased");
-  return Name.import(targetName, targetName.includes("/") ? "krb5-principal" : "hostbased");
+  return importService(targetName);
 }
 
 /** Where the proxy listens for us: some proxies say 0.0.0.0 and mean the address that they were reached at. */

@@ -110,6 +110,11 @@ export class Name {
   }
 }
 
+/** @param text `rcmd@proxy.example.test`, or a principal in full: `rcmd/proxy.example.test@EXAMPLE.TEST` */
+export function importService(text: string): Name {
+  return Name.import(text, text.includes("/") ? "krb5-principal" : "hostbased");
+}
+
 export interface DisplayedName {
   text: string;
   /** OID. */

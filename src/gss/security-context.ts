@@ -11,7 +11,7 @@ import {
   supplementaryInfo,
 } from "./flags.js";
 import { type FailureContext, toError } from "./gss-error.js";
-import { isAnonymous, Name } from "./name.js";
+import { importService, isAnonymous, type Name } from "./name.js";
 import {
   type NativeAcceptResult,
   type NativeChannelBindings,
@@ -109,7 +109,7 @@ export class SecurityContext {
   private constructor(initiator: InitiatorContextOptions | undefined, options: AcceptorContextOptions) {
     if (initiator !== undefined) {
       const { target } = initiator;
-      if (typeof target === "string") this.#ownTarget = importTarget(target);
+      if (typeof target === "string") this.#ownTarget = importService(target);
       this.#initiator = { ...initiator, target: this.#ownTarget ?? (target as Name) };
     }
     this.#credential = options.credential;
@@ -370,10 +370,6 @@ function contextInfo(info: NativeContextInfo): ContextInfo {
     locallyInitiated,
     established: open,
   };
-}
-
-function importTarget(text: string): Name {
-  return Name.import(text, text.includes("/") ? "krb5-principal" : "hostbased");
 }
 
 /** The library would take the default credential in its place: another user's, maybe. */
