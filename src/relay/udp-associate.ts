@@ -17,6 +17,7 @@ import { decodeUdpDatagram, encodeUdpHeader, type UdpDatagram } from "../protoco
 import { type DropReason, type Drops, noDrops } from "./datagram-drops.js";
 import type { DatagramProtection } from "./datagram-protection.js";
 import { LruMap } from "./lru-map.js";
+import { NO_RATES, type Rates } from "./rates.js";
 import { TokenBucket } from "./token-bucket.js";
 import { type Destination, UdpDestinations, type Way } from "./udp-destinations.js";
 import { openUdpSocket, type PortRange, type Received, sendDatagram } from "./udp-sockets.js";
@@ -58,13 +59,6 @@ export interface UdpAssociationOptions {
   /** The same of what goes to one destination that is allowed, or comes from it. */
   ratesOf?: ((dst: Endpoint) => Rates) | undefined;
 }
-
-interface Rates {
-  readonly up: readonly Rate[];
-  readonly down: readonly Rate[];
-}
-
-const NO_RATES: Rates = { up: [], down: [] };
 
 interface Amount {
   /** Of DATA alone. */

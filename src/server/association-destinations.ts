@@ -4,12 +4,13 @@ import type { AuditGate, Observer, SessionSubject } from "../observability/event
 import type { Bandwidth } from "../policy/terms.js";
 import { type Endpoint, formatEndpoint } from "../protocol/address.js";
 import { LruMap } from "../relay/lru-map.js";
+import { NO_RATES, type Rates } from "../relay/rates.js";
 import type { Way } from "../relay/udp-destinations.js";
 import { type Authorized, severityOf } from "./authorize.js";
 import type { Judge } from "./judge.js";
 import type { Decided } from "./judgement.js";
 import { RefusedDestinations } from "./refused-destinations.js";
-import { NO_RATES, ratesOf, type SessionRates } from "./session-quota.js";
+import { ratesOf } from "./session-quota.js";
 
 interface Told {
   observer: Observer;
@@ -22,9 +23,9 @@ export class AssociationDestinations {
   readonly #subject: SessionSubject;
   readonly #told: Told;
   /** Those that were told of, with what their rule bounds; judgements are made anew now and then. */
-  readonly #allowed: LruMap<SessionRates>;
+  readonly #allowed: LruMap<Rates>;
   /** Of each rule, by its own bounds: all that it allows of the association has them together. */
-  readonly #rates = new Map<Bandwidth, SessionRates>();
+  readonly #rates = new Map<Bandwidth, Rates>();
   readonly #refused: RefusedDestinations;
 
   /** @param remembered how many, at most */
@@ -54,12 +55,12 @@ export class AssociationDestinations {
   }
 
   /** What the rule that allows it bounds of a destination. */
-  ratesOf(dst: Endpoint): SessionRates {
+  ratesOf(dst: Endpoint): Rates {
     if (this.#rates.size === 0) return NO_RATES;
     return this.#allowed.get(formatEndpoint(dst)) ?? NO_RATES;
   }
 
-  #ratesBy(bandwidth: Bandwidth | null): SessionRates {
+  #ratesBy(bandwidth: Bandwidth | null): Rates {
     if (bandwidth === null) return NO_RATES;
     const rates = this.#rates.get(bandwidth) ?? ratesOf(bandwidth);
     this.#rates.set(bandwidth, rates);

@@ -2,15 +2,11 @@
 import { Rate } from "../gss/rate.js";
 import type { Bandwidth } from "../policy/terms.js";
 import type { Carried } from "../relay/carrier.js";
+import { NO_RATES, type Rates } from "../relay/rates.js";
 import type { Account, Accounts } from "./accounts.js";
 import { type Bound, boundsOf, type Full, type Scope, spentBy } from "./limits.js";
 import type { RateBook } from "./rate-book.js";
 import type { Places } from "./shared-counts.js";
-
-export interface SessionRates {
-  readonly up: readonly Rate[];
-  readonly down: readonly Rate[];
-}
 
 /** What sessions share. */
 export interface QuotaParts {
@@ -19,10 +15,8 @@ export interface QuotaParts {
   readonly accounts: Accounts;
 }
 
-export const NO_RATES: SessionRates = { up: [], down: [] };
-
 /** Nobody else's. */
-export function ratesOf({ up, down }: Bandwidth): SessionRates {
+export function ratesOf({ up, down }: Bandwidth): Rates {
   const alone = (most: number | null) => (most === null ? [] : [new Rate(most)]);
   return { up: alone(up), down: alone(down) };
 }
@@ -64,7 +58,7 @@ export class SessionQuota implements Account {
   }
 
   /** @param own of this session alone */
-  rates(own: Bandwidth | null): SessionRates {
+  rates(own: Bandwidth | null): Rates {
     const shared = (direction: "up" | "down") =>
       this.#scopes.flatMap(({ whose, path, allowance }) => {
         const most = allowance.bandwidth?.[direction] ?? null;
