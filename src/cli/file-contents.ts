@@ -1,5 +1,6 @@
 /** Files that the command line or the configuration names. */
 import { readFileSync } from "node:fs";
+import { unreadable } from "../config/load.js";
 import { ConfigError } from "../errors.js";
 
 /** @throws ConfigError that names the file */
@@ -7,7 +8,7 @@ export function fileContents(file: string): Buffer {
   try {
     return readFileSync(file);
   } catch (error) {
-    throw new ConfigError(file, [{ path: "", message: `cannot be read: ${(error as Error).message}` }]);
+    throw unreadable(file, error);
   }
 }
 

@@ -2,6 +2,7 @@
 import { setTimeout as wait } from "node:timers/promises";
 import { askServer } from "../control/control-client.js";
 import type { SessionInfo } from "../server/session-info.js";
+import { BETWEEN_VIEWS } from "./screen.js";
 
 export interface RatedSession extends SessionInfo {
   /** Octets a second. */
@@ -16,9 +17,8 @@ export interface Looking {
   watch?: boolean | undefined;
 }
 
-/** Rates are what came between two looks, so far apart, in ms. */
+/** Rates are what came between two looks, so far apart, in ms, where none is to follow. */
 const BETWEEN = 1000;
-const BETWEEN_WATCHED = 2000;
 
 /**
  * One list with the rates of a second; or, watched, one at once, with the rates of each session's life so far, and others
@@ -35,7 +35,7 @@ export async function* ratedSessions(
   do {
     if (watch) {
       yield rated(before, now);
-      await wait(BETWEEN_WATCHED);
+      await wait(BETWEEN_VIEWS);
     } else if (now.sessions.size > 0) {
       // Nobody's rate is asked for where nobody is.
       await wait(BETWEEN);

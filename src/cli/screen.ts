@@ -12,6 +12,11 @@ const HOME = "\x1b[H";
 const CLEAR_LINE = "\x1b[2K";
 const CLEAR_BELOW = "\x1b[J";
 
+/** From one view to the next, in ms. */
+export const BETWEEN_VIEWS = 2000;
+
+const ENDING = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
 /** Of a terminal that does not say. */
 const COLUMNS = 80;
 const ROWS = 24;
@@ -28,7 +33,7 @@ export class Screen {
     if (!this.#inPlace) return;
     process.stdout.on("resize", this.#draw);
     process.on("SIGCONT", this.#resume).on("SIGTSTP", this.#suspend).on("exit", this.#leave);
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, this.#end);
+    for (const signal of ENDING) process.on(signal, this.#end);
   }
 
   show(text: string): void {
@@ -44,7 +49,7 @@ export class Screen {
     this.#leave();
     process.stdout.off("resize", this.#draw);
     process.off("SIGCONT", this.#resume).off("SIGTSTP", this.#suspend).off("exit", this.#leave);
-    for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.off(signal, this.#end);
+    for (const signal of ENDING) process.off(signal, this.#end);
   }
 
   #enter(): void {

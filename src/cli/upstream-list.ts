@@ -2,7 +2,7 @@ import { setTimeout as wait } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { askedSocket, type ControlOptions, controlCommand } from "./control-path.js";
 import { print } from "./output.js";
-import { Screen } from "./screen.js";
+import { BETWEEN_VIEWS, Screen } from "./screen.js";
 import { jsonLine } from "./terminal-text.js";
 import { lookAtUpstreams, VERDICTS, verdictOn } from "./upstream-look.js";
 import { upstreamTables } from "./upstream-table.js";
@@ -11,9 +11,6 @@ interface UpstreamsOptions extends ControlOptions {
   json?: boolean;
   watch?: boolean;
 }
-
-/** Milliseconds. */
-const BETWEEN = 2000;
 
 /** `gssocks upstreams`: which other proxies can be used, with which ticket, and why not. */
 export function upstreamsCommand(): Command {
@@ -31,7 +28,7 @@ export function upstreamsCommand(): Command {
           process.exitCode = verdictOn(upstreams);
           if (json) for (const upstream of upstreams) print(jsonLine(upstream));
           else screen.show(upstreamTables(upstreams));
-          if (watch) await wait(BETWEEN);
+          if (watch) await wait(BETWEEN_VIEWS);
         } while (watch);
       } finally {
         screen.close();

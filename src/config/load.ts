@@ -88,7 +88,7 @@ export function readConfig(path: string): string {
       closeSync(descriptor);
     }
   } catch (error) {
-    throw new ConfigError(path, [{ path: "", message: `cannot be read: ${(error as Error).message}` }]);
+    throw unreadable(path, error);
   }
   if (size > MAX_FILE_SIZE)
     throw new ConfigError(path, [{ path: "", message: `larger than ${MAX_FILE_SIZE} octets` }]);
@@ -97,6 +97,10 @@ export function readConfig(path: string): string {
   } catch {
     throw new ConfigError(path, [{ path: "", message: "not UTF-8 text" }]);
   }
+}
+
+export function unreadable(file: string, error: unknown): ConfigError {
+  return new ConfigError(file, [{ path: "", message: `cannot be read: ${(error as Error).message}` }]);
 }
 
 /** An unquoted `*.example.test` is an alias to YAML; say so, since rules are full of them. */
