@@ -10,7 +10,7 @@ import { NO_TERMS, type Terms } from "../policy/terms.js";
 import { type Endpoint, formatEndpoint, parseHost, plainAddress } from "../protocol/address.js";
 import { CMD, REP } from "../protocol/constants.js";
 import { type BindOptions, bind } from "../relay/bind.js";
-import type { CarrierOptions } from "../relay/carrier.js";
+import type { Carrier, CarrierOptions } from "../relay/carrier.js";
 import type { DatagramProtection } from "../relay/datagram-protection.js";
 import { Dialing } from "../relay/dialer.js";
 import { facingAddress } from "../relay/facing-address.js";
@@ -23,7 +23,7 @@ import type { Authorizer } from "./authorizer.js";
 import { ClientWatch } from "./client-watch.js";
 import { isVerified, Judge } from "./judge.js";
 import { type Decided, judgement } from "./judgement.js";
-import { LimitError, type Limits } from "./limits.js";
+import { endedByLimit, LimitError, type Limits } from "./limits.js";
 import type { OutgoingConnections, TcpAddress } from "./outgoing.js";
 import type { SessionRecord } from "./session-record.js";
 import { socketOwner } from "./socket-owner.js";
@@ -130,6 +130,12 @@ export class Command {
   /** Whoever has the client's socket now sees it leave. */
   handedOver(): void {
     this.#watch.end();
+  }
+
+  /** Its octets count from here on, for the limits and for the upstream. */
+  carriedBy(carrier: Carrier): void {
+    this.#record.quota.count(() => carrier.carried, endedByLimit(carrier));
+    this.#through?.carries(() => carrier.carried);
   }
 
   /** For what CONNECT or BIND relays: the rule's where it has them, else the server's. */

@@ -33,7 +33,6 @@ import { Deadline } from "./deadline.js";
 import { sayFarewell } from "./farewell.js";
 import { asError } from "./internal-error.js";
 import { levelMessage, openLevelToken } from "./level-message.js";
-import { endedByLimit } from "./limits.js";
 import { type Octets, octetsOf } from "./octets.js";
 import { sessionFailed } from "./session-failed.js";
 import { outcome, type SessionRecord } from "./session-record.js";
@@ -349,8 +348,7 @@ export class Connection {
   }
 
   #relaying(carrying: Carrier): void {
-    this.#record.quota.count(() => carrying.carried, endedByLimit(carrying));
-    this.#command.through?.carries(() => carrying.carried);
+    this.#command.carriedBy(carrying);
     void carrying.done.then((error) => this.#finish(STEPS.relaying, error));
   }
 

@@ -12,7 +12,6 @@ import type { ClientFacts } from "./client-facts.js";
 import { Command, commandName } from "./command.js";
 import type { ConnectionOptions } from "./connection.js";
 import { Deadline } from "./deadline.js";
-import { endedByLimit } from "./limits.js";
 import { octetsOf } from "./octets.js";
 import { sessionFailed } from "./session-failed.js";
 import { outcome, type SessionRecord } from "./session-record.js";
@@ -116,8 +115,7 @@ export class HttpSession {
     this.record.enter("relay");
     this.record.relaying(this.#options.observer);
     this.#carrier = carrier;
-    this.record.quota.count(() => carrier.carried, endedByLimit(carrier));
-    this.command.through?.carries(() => carrier.carried);
+    this.command.carriedBy(carrier);
     return carrier.done;
   }
 
